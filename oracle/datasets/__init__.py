@@ -1,0 +1,1 @@
+"""Makes tournament data from real prices or from a seed."""

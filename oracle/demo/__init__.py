@@ -1,0 +1,1 @@
+"""One whole round, played on a local chain."""

@@ -1,0 +1,1 @@
+"""A local chain with contracts and operators."""

@@ -1,0 +1,1 @@
+"""The oracle operator: evaluates rounds, attests, submits, verifies."""

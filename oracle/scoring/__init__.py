@@ -1,0 +1,1 @@
+"""Deterministic scores. Pure: integers and arrays in, integers out."""

@@ -1,0 +1,1 @@
+"""Payout arithmetic, encodings and digests. Pure."""

@@ -1,0 +1,1 @@
+"""Keeps artefacts and the operator's journal."""

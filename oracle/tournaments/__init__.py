@@ -1,0 +1,1 @@
+"""Universe, data format and submission rules of each tournament."""
