@@ -1,4 +1,4 @@
-"""Cutting a round's score words into batches and chaining their hashes (docs/formats.md, section 4)."""
+"""Batches of score words and the chain of their hashes (docs/formats.md, section 4)."""
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ def _weight(word: int, takes_profit: bool) -> int:
 def cut(words: Sequence[int], take_profit_words: Set[int] = frozenset()) -> list[Batch]:
     """Batches that cover every non-zero word, in ascending order; at least one batch.
 
-    ``take_profit_words`` are the indices of words with a take-profit lane, which cost the pool more.
+    ``take_profit_words`` are the indices of words with a take-profit lane: they cost more gas.
     """
     batches: list[Batch] = []
     start, weight, zeros = 0, 0, 0
@@ -67,7 +67,7 @@ def link(batch: Batch, following: bytes) -> bytes:
 
 
 def chain(batches: Sequence[Batch]) -> list[bytes]:
-    """Links of all batches; the first is the round's ``chain_head``, the last is followed by zero."""
+    """Links of all batches; the first is the round's ``chain_head``."""
     links: list[bytes] = []
     following = END
     for batch in reversed(batches):

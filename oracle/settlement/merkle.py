@@ -10,9 +10,7 @@ EMPTY_ROOT = bytes(32)
 
 def leaf(round_number: int, row_id: str, value: int) -> bytes:
     """Leaf of one row; ``value`` at 10^-9. Hashed twice, so that no inner node is a leaf."""
-    content = encode(
-        ["uint256", "bytes32", "uint256"], [round_number, keccak(text=row_id), value]
-    )
+    content = encode(["uint256", "bytes32", "uint256"], [round_number, keccak(text=row_id), value])
     return keccak(keccak(content))
 
 

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from oracle.settlement.units import MAX_SCORE, MILLIONTH, RATE_ONE, SCALE_BITS, SCALE_ONE
 from oracle.settlement.words import ScoreLane
 
+SCORE_KINDS = {"NONE": 0, "CORR": 1, "MMC": 2, "TC": 3, "ALPHA": 4, "MPC": 5, "FNC": 6}
+"""Codes of the scores a template can pay on."""
+
 
 @dataclass(frozen=True, slots=True)
 class Template:
@@ -26,7 +29,8 @@ class Template:
 class Coefficients:
     """What a round's arithmetic needs, fixed when the round begins.
 
-    ``c`` at 10^-6, ``up`` and ``down`` at 10^-12, ``hk`` at 2^-16 per hardening level, ``scale`` at 2^-40.
+    ``c`` at 10^-6, ``up`` and ``down`` at 10^-12, ``hk`` at 2^-16 a hardening level, ``scale`` at
+    2^-40.
     """
 
     c: tuple[int, int, int]

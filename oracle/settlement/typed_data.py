@@ -76,7 +76,7 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """An operator's word that it accepted a submission when its newest block was at ``received``."""
+    """An operator's word that it accepted a submission at block time ``received``."""
 
     fields: ClassVar[dict[str, str]] = {**Submission.fields, "received": "uint256"}
     round: int

@@ -44,7 +44,7 @@ class ScoreLane:
 
 @dataclass(frozen=True, slots=True)
 class QueueRecord:
-    """What a model asked for in one round: amounts in U, a mode (0, 1, 2), the next model or None."""
+    """What a model asked for in a round: amounts in U, a mode (0, 1, 2), the next model."""
 
     deposit: int = 0
     release: int = 0
@@ -110,7 +110,9 @@ def encode_score_lane(lane: ScoreLane) -> int:
     bits = _within(lane.level, MAX_LEVEL, "hardening level") << _LEVEL_SHIFT
     for position, score in enumerate(lane.scores):
         if abs(score) > MAX_SCORE:
-            raise ValueError(f"score {score} is outside -{MAX_SCORE}..{MAX_SCORE}; saturate it first")
+            raise ValueError(
+                f"score {score} is outside -{MAX_SCORE}..{MAX_SCORE}; saturate it first"
+            )
         bits |= (score & _SCORE_MASK) << (SCORE_BITS * position)
     return bits
 

@@ -1,0 +1,71 @@
+"""Keys as eth-account keystores (encrypted JSON); a key never reaches a log or an error text."""
+
+import json
+import os
+import secrets
+from pathlib import Path
+
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+
+from oracle.errors import InputError, RefusedError
+
+DEV_MNEMONIC = "test test test test test test test test test test test junk"
+"""The development mnemonic every local chain tool uses; its keys are known to everyone."""
+
+_DEV_ACCOUNTS = 1000
+
+
+def dev_account(index: int) -> LocalAccount:
+    """Development account ``index``; fit for local chains only."""
+    Account.enable_unaudited_hdwallet_features()
+    return Account.from_mnemonic(DEV_MNEMONIC, account_path=f"m/44'/60'/0'/0/{index}")
+
+
+def write_keystore(path: Path, account: LocalAccount, password: str) -> None:
+    """A new keystore file, readable by its owner only."""
+    content = json.dumps(Account.encrypt(account.key, password, kdf="pbkdf2", iterations=100_000))
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(content)
+
+
+def load_keystore(path: Path, password_file: Path) -> LocalAccount:
+    """The account in a keystore; its password is the first line of ``password_file``."""
+    try:
+        content = json.loads(path.read_text())
+        password = password_file.read_text().split("\n", 1)[0]
+    except OSError as error:
+        raise InputError(f"cannot read {error.filename}: {error.strerror}") from None
+    except ValueError:
+        raise InputError(f"{path} is not a keystore (JSON)") from None
+    try:
+        return Account.from_key(Account.decrypt(content, password))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise InputError(
+            f"{path} cannot be opened with the password in {password_file}",
+            "check that both belong together",
+        ) from None
+
+
+def new_password(path: Path) -> str:
+    """A random password, written to a file readable by its owner only."""
+    password = secrets.token_urlsafe(24)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(password + "\n")
+    return password
+
+
+def is_dev_address(address: str, first: int = 40) -> bool:
+    """Whether ``address`` is one of the first publicly known development accounts."""
+    return any(dev_account(i).address == address for i in range(min(first, _DEV_ACCOUNTS)))
+
+
+def require_dev_key(address: str) -> None:
+    """Refuses a person's own key on a devnet, where signatures and funds are worth nothing."""
+    if not is_dev_address(address):
+        raise RefusedError(
+            f"{address} is not a development account: a devnet takes no key of your own",
+            "leave out --key and name a development account with --dev-account N",
+        )

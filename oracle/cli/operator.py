@@ -1,0 +1,35 @@
+"""``assay operator``: running an oracle operator."""
+
+from pathlib import Path
+
+import click
+
+
+@click.group("operator")
+def command() -> None:
+    """Run an oracle operator."""
+
+
+@command.command("run")
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="The operator's configuration (TOML); docs/operators.md lists its fields.",
+)
+def run_command(config_file: Path) -> None:
+    """Score, sign and settle rounds until stopped (Ctrl-C or SIGTERM).
+
+    Takes submissions over HTTP, evaluates each round once its targets are there, signs the result,
+    gathers the others' signatures, sends the commit and settles. Logs are JSON lines on stdout. It
+    can be stopped and started at any point.
+
+    \b
+    Example:
+      assay operator run --config operator.toml
+    """
+    from oracle.operator.config import load_config
+    from oracle.operator.run import run
+
+    run(load_config(config_file))

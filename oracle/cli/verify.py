@@ -1,0 +1,34 @@
+"""``assay verify``: a stranger's check of one round."""
+
+from pathlib import Path
+
+import click
+
+from oracle.cli.options import rpc_option
+from oracle.cli.output import Output, with_output
+
+
+@click.command("verify")
+@click.argument("folder", type=click.Path(path_type=Path))
+@rpc_option
+@with_output
+def command(folder: Path, rpc: str, out: Output) -> None:
+    """Recompute the round in FOLDER and compare it with the chain, bit for bit.
+
+    FOLDER is a round's artefact folder: the one that holds manifest.json. Nothing in it is trusted:
+    files are hashed, every model is scored anew, the pool's state at the close is read from the
+    chain, and the settlement is replayed on the reference model. Ends with code 5 at the first
+    difference, naming it. The RPC endpoint must keep history.
+
+    \b
+    Example:
+      assay verify .assay/demo/artefacts/rounds/731371/0x.../1 --rpc http://127.0.0.1:28545
+    """
+    from oracle.operator.verify import Verification
+
+    steps = []
+    for step in Verification(folder, rpc).steps():
+        out.say(f"[green]ok[/] [bold]{step.name:<13}[/] {step.shown}")
+        steps.append({"step": step.name, "shown": step.shown})
+    out.say("[bold green]verified[/]")
+    out.result({"folder": str(folder), "steps": steps})

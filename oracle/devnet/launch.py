@@ -1,0 +1,194 @@
+"""Starting and stopping a devnet: chain, contracts (by the Ape scripts), money, operators."""
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from oracle.chain.keys import dev_account, new_password, write_keystore
+from oracle.chain.record import DeploymentRecord, load_record
+from oracle.chain.rpc import connect
+from oracle.devnet.processes import ProcessGroup, free_port
+from oracle.devnet.topology import Topology
+from oracle.errors import AssayError, EnvironmentLacksError, UnreachableError
+from oracle.settings import project_root
+from oracle.store.artefacts import write_file
+
+_START_SECONDS = 30
+_ACCOUNTS = 64
+
+
+@dataclass(frozen=True)
+class Devnet:
+    """A devnet in ``folder``; ``tied`` ones end with this process."""
+
+    folder: Path
+    topology: Topology
+    processes: ProcessGroup
+
+    @classmethod
+    def at(cls, folder: Path, topology: Topology, *, tied: bool) -> "Devnet":
+        return cls(folder, topology, ProcessGroup(folder, tied=tied))
+
+    @property
+    def record_path(self) -> Path:
+        return self.folder / "deployment.json"
+
+    @property
+    def data(self) -> Path:
+        """The data provider's folder that all operators read."""
+        return self.folder / "provider"
+
+    def record(self) -> DeploymentRecord:
+        return load_record(self.record_path)
+
+    # ------------------------------------------------------------------ chain
+
+    def start_chain(self, block_time: int | None = None) -> None:
+        """Starts anvil; with ``block_time`` it mines by itself, else on every transaction."""
+        chain = self.topology.chain
+        fix = "stop what listens there, or pass --base-port"
+        free_port(chain.port, "chain", fix)
+        for operator in self.topology.operators:
+            free_port(operator.port, operator.name, fix)
+        command = [str(anvil_path()), "--chain-id", str(chain.chain_id), "--port", str(chain.port)]
+        command += ["--hardfork", "prague", "--order", "fifo", "--slots-in-an-epoch", "1"]
+        command += ["--accounts", str(_ACCOUNTS), "--silent"]
+        if block_time:
+            command += ["--block-time", str(block_time), "--mixed-mining"]
+        self.processes.start("chain", command)
+        self._await("the chain", lambda: connect(self.topology.rpc, chain.chain_id))
+
+    # ------------------------------------------------------------------ contracts
+
+    def deploy(self) -> DeploymentRecord:
+        """Deploys and funds by the Ape scripts."""
+        topology_file = self.folder / "topology.json"
+        write_file(topology_file, self.topology.model_dump_json().encode())
+        options = ["--topology", str(topology_file), "--record", str(self.record_path)]
+        self.run_script("deploy", *options)
+        self.run_script("fund", *options)
+        return self.record()
+
+    def run_script(self, name: str, *options: str) -> None:
+        """Runs ``scripts/<name>.py`` through Ape against this chain."""
+        root, binaries = project_root(), Path(sys.executable).parent
+        ape = binaries / "ape"
+        if not ape.exists():
+            raise EnvironmentLacksError("Ape is not installed", "run `make setup`")
+        environment = {
+            **os.environ,
+            # Ape looks for the vyper program on PATH, and for this package beside the scripts.
+            "PATH": f"{binaries}{os.pathsep}{os.environ.get('PATH', '')}",
+            "PYTHONPATH": str(root),
+            "APE_DATA_FOLDER": str(root / ".ape"),
+        }
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # else each start costs seconds more
+        log = self.processes.log_path(f"ape-{name}")
+        log.parent.mkdir(parents=True, exist_ok=True)
+        network = f"polygon:devnet:{self.topology.rpc}"
+        with log.open("ab") as output:
+            done = subprocess.run(
+                [str(ape), "run", name, "--network", network, *options],
+                cwd=root,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        if done.returncode:
+            lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+            raise EnvironmentLacksError(
+                f"the Ape script {name} failed: {lines[-1] if lines else 'no output'}", f"see {log}"
+            )
+
+    # ------------------------------------------------------------------ operators
+
+    def start_operators(self, *, cycle: float = 1.0, stagger: float = 5.0) -> None:
+        """Writes each operator's key and configuration and starts it."""
+        pool = self.record().pool
+        self.data.mkdir(parents=True, exist_ok=True)
+        for operator in self.topology.operators:
+            home = self.folder / "operators" / operator.name
+            home.mkdir(parents=True)
+            password = new_password(home / "password")
+            write_keystore(home / "keystore.json", dev_account(operator.account), password)
+            others = [o.url for o in self.topology.operators if o != operator]
+            config = "\n".join(
+                [
+                    f'name = "{operator.name}"',
+                    f'rpc = "{self.topology.rpc}"',
+                    f"chain_id = {self.topology.chain.chain_id}",
+                    f'pool = "{pool}"',
+                    'keystore = "keystore.json"',
+                    'password_file = "password"',
+                    f'data = "{self.data.resolve()}"',
+                    'home = "."',
+                    f"port = {operator.port}",
+                    f"peers = {others}".replace("'", '"'),
+                    f"cycle = {cycle}",
+                    f"stagger = {stagger}",
+                ]
+            )
+            write_file(home / "operator.toml", (config + "\n").encode())
+            self.processes.start(operator.name, operator_command(home / "operator.toml"))
+        for operator in self.topology.operators:
+            self._await(operator.name, lambda url=operator.url: _healthy(url))
+
+    def artefacts(self, operator: str) -> Path:
+        return self.folder / "operators" / operator / "artefacts"
+
+    # ------------------------------------------------------------------ ending
+
+    def stop(self) -> int:
+        return self.processes.stop()
+
+    def _await(self, what: str, ready: Callable[[], object]) -> None:
+        deadline = time.monotonic() + _START_SECONDS
+        while True:
+            self.processes.ensure_alive()
+            try:
+                ready()
+                return
+            except AssayError:
+                if time.monotonic() > deadline:
+                    raise UnreachableError(
+                        f"{what} does not answer after {_START_SECONDS} s",
+                        f"see the logs in {self.folder / 'logs'}",
+                    ) from None
+                time.sleep(0.1)
+
+
+def operator_command(config: Path) -> list[str]:
+    return [sys.executable, "-m", "oracle", "operator", "run", "--config", str(config)]
+
+
+def _healthy(url: str) -> None:
+    try:
+        httpx.get(f"{url}/healthz", timeout=2).raise_for_status()
+    except httpx.HTTPError as error:
+        raise UnreachableError(f"{url} is not ready: {type(error).__name__}") from None
+
+
+def anvil_path() -> Path:
+    """The chain binary: the pinned npm package, else an ``anvil`` on PATH."""
+    names = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+    machine = names.get(platform.machine().lower(), platform.machine())
+    package = f"anvil-{sys.platform}-{machine}"
+    pinned = project_root() / "node_modules" / "@foundry-rs" / package / "bin" / "anvil"
+    if pinned.is_file():
+        return pinned
+    found = shutil.which("anvil")
+    if found:
+        return Path(found)
+    raise EnvironmentLacksError(
+        f"anvil, the local chain, is missing ({package})",
+        "run `make setup`; where npm has no build for this machine, put an anvil 1.7.1 on PATH",
+    )

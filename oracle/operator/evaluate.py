@@ -1,0 +1,316 @@
+"""From a round's inputs to everything that is signed: pure, and the same code for sign and verify.
+
+Bytes in, bytes out. Operators run it before they sign, anyone runs it afterwards to check them.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from oracle import __version__
+from oracle.scoring.round import RoundScores, score_round
+from oracle.settlement.batches import Batch, chain, cut
+from oracle.settlement.manifest import (
+    BatchChain,
+    CloseBlock,
+    Manifest,
+    Saturated,
+    Totals,
+    canonical,
+    hex32,
+    list_files,
+)
+from oracle.settlement.merkle import leaf, root
+from oracle.settlement.payout import SCORE_KINDS
+from oracle.settlement.reference import Stakes
+from oracle.settlement.typed_data import Announcement, Commit
+from oracle.settlement.units import LANES_PER_WORD, words_for
+from oracle.settlement.words import ScoreLane, pack_score, score_words
+from oracle.tournaments import by_number
+from oracle.tournaments.submissions import SubmissionError, parse_submission
+from oracle.tournaments.universe import parse_targets, parse_universe
+
+SUPERSEDED = "superseded"
+
+
+class EvaluationError(ValueError):
+    """The round cannot be evaluated from these inputs; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A submission with its owner's signature; ``on_time`` as the operators' receipts say."""
+
+    model: int
+    sha256: bytes
+    sequence: int
+    on_time: bool
+    signature: bytes
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RoundInputs:
+    """All a round's result depends on."""
+
+    chain_id: int
+    oracle: str
+    announcement: Announcement
+    close_block: CloseBlock
+    stakes: Stakes
+    universe: bytes
+    targets: bytes
+    entries: Sequence[Entry]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """A round's result: artefact files, manifest, batches with their links, and the Commit."""
+
+    files: Mapping[str, bytes]
+    manifest: Manifest
+    batches: Sequence[Batch]
+    links: Sequence[bytes]
+    commit: Commit
+    scores: RoundScores | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Selection:
+    accepted: list[tuple[Entry, np.ndarray]]
+    rejected: list[tuple[Entry, str]]
+
+
+def select(entries: Iterable[Entry], universe: Sequence[str], tournament: int) -> _Selection:
+    """Each model's counted submission with its predictions, and why every other one does not count.
+
+    The valid on-time entry with the highest (sequence, sha256) counts; failing that, the highest
+    valid late one.
+    """
+    rules = by_number(tournament)
+    by_model: dict[int, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        by_model[entry.model].append(entry)
+    accepted: list[tuple[Entry, np.ndarray]] = []
+    rejected: list[tuple[Entry, str]] = []
+    for model in sorted(by_model):
+        counted = False
+        for entry in sorted(by_model[model], key=_preference, reverse=True):
+            if counted:
+                rejected.append((entry, SUPERSEDED))
+                continue
+            try:
+                parsed = parse_submission(entry.raw, universe, rules)
+            except SubmissionError as error:
+                rejected.append((entry, str(error)))
+                continue
+            accepted.append((entry, parsed.values))
+            counted = True
+    rejected.sort(key=lambda pair: _order(pair[0]))
+    return _Selection(accepted, rejected)
+
+
+def _preference(entry: Entry) -> tuple[bool, int, bytes]:
+    return (entry.on_time, entry.sequence, entry.sha256)
+
+
+def _order(entry: Entry) -> tuple[int, int, bytes]:
+    return (entry.model, entry.sequence, entry.sha256)
+
+
+def evaluate(inputs: RoundInputs) -> Evaluation:
+    """Scores the round and builds everything that is published and signed."""
+    announced = inputs.announcement
+    universe = parse_universe(inputs.universe)
+    target = parse_targets(inputs.targets, universe)
+    selection = select(inputs.entries, universe, announced.tournament)
+    for entry, _ in selection.accepted:
+        if entry.model >= inputs.stakes.models:
+            raise EvaluationError(f"model {entry.model} was not registered at the close block")
+
+    on_time = [entry.on_time for entry, _ in selection.accepted]
+    stakes = [
+        inputs.stakes.stakes.get(entry.model, 0) if entry.on_time else 0
+        for entry, _ in selection.accepted
+    ]
+    scores = (
+        score_round(np.stack([values for _, values in selection.accepted]), target, stakes)
+        if selection.accepted
+        else None
+    )
+    lanes, saturated = _lanes(selection.accepted, scores, announced)
+    words = words_for(inputs.stakes.models)
+    batches = cut(
+        score_words(lanes, words),
+        {model // LANES_PER_WORD for model in inputs.stakes.take_profit},
+    )
+    links = chain(batches)
+    meta_rows = _meta_rows(universe, scores)
+    files = {
+        "inputs/announcement.json": canonical(_announcement_json(announced)),
+        "inputs/universe.csv": inputs.universe,
+        "inputs/targets.csv": inputs.targets,
+        "inputs/stakes.json": canonical(stakes_json(inputs.stakes)),
+        "inputs/submissions.json": canonical(_submissions_json(selection)),
+        **{f"inputs/submissions/{e.sha256.hex()}": e.raw for e in inputs.entries},
+        "outputs/scores.csv": _scores_csv(selection.accepted, stakes, scores),
+        "outputs/meta_model.csv": _csv("id,value", meta_rows),
+        "outputs/batches.json": canonical(_batches_json(batches)),
+    }
+    meta_root = root(leaf(announced.round, row_id, value) for row_id, value in meta_rows)
+    at_risk = sum(stakes)
+    manifest = Manifest(
+        code_version=__version__,
+        chain_id=inputs.chain_id,
+        pool=announced.pool.lower(),
+        oracle=inputs.oracle.lower(),
+        tournament=announced.tournament,
+        round=announced.round,
+        announce_hash=hex32(announced.hash()),
+        close_block=inputs.close_block,
+        files=list_files(files),
+        batch_chain=BatchChain(head=hex32(links[0]), words=words, batches=len(batches)),
+        meta_root=hex32(meta_root),
+        at_risk=str(at_risk),
+        totals=Totals(
+            accepted=len(on_time), on_time=sum(on_time), rejected=len(selection.rejected)
+        ),
+        saturated=saturated,
+    )
+    commit = Commit(
+        pool=announced.pool,
+        tournament=announced.tournament,
+        round=announced.round,
+        epoch=announced.epoch,
+        announce_hash=announced.hash(),
+        close_block_hash=bytes.fromhex(inputs.close_block.hash[2:]),
+        chain_head=links[0],
+        at_risk=at_risk,
+        words=words,
+        manifest=manifest.digest(),
+        meta_root=meta_root,
+    )
+    return Evaluation(files, manifest, batches, links, commit, scores)
+
+
+def _published(scores: RoundScores | None) -> Sequence[dict[str, int]]:
+    """Scores by name at 10^-9, a mapping a model. TC is zero in this scoring specification."""
+    if scores is None:
+        return []
+    return [
+        {"corr": int(corr), "mmc": int(mmc), "tc": 0}
+        for corr, mmc in zip(scores.corr, scores.mmc, strict=True)
+    ]
+
+
+def _lanes(
+    accepted: Sequence[tuple[Entry, np.ndarray]],
+    scores: RoundScores | None,
+    announced: Announcement,
+) -> tuple[dict[int, ScoreLane], list[Saturated]]:
+    """Score lanes of the on-time models, and the scores that did not fit."""
+    kinds = _kind_names(announced)
+    lanes: dict[int, ScoreLane] = {}
+    saturated: list[Saturated] = []
+    for (entry, _), published in zip(accepted, _published(scores), strict=True):
+        if not entry.on_time:
+            continue
+        packed = []
+        for name in kinds:
+            value = published[name] if name else 0
+            score, cut_off = pack_score(value)
+            packed.append(score)
+            if cut_off:
+                saturated.append(Saturated(model=entry.model, score=name, value=value))
+        first, second, third = packed
+        lanes[entry.model] = ScoreLane((first, second, third))
+    return lanes, saturated
+
+
+def _kind_names(announced: Announcement) -> list[str]:
+    names = {code: name.lower() for name, code in SCORE_KINDS.items() if code}
+    known = ("corr", "mmc", "tc")
+    kinds = [names.get(code, "") for code in announced.template.kinds]
+    for name in kinds:
+        if name and name not in known:
+            raise EvaluationError(f"this release cannot score {name.upper()}; it knows {known}")
+    return kinds
+
+
+def _meta_rows(universe: Sequence[str], scores: RoundScores | None) -> list[tuple[str, int]]:
+    if scores is None or scores.meta_status != "ok":
+        return []
+    return [(i, int(v)) for i, v in zip(universe, scores.meta_values, strict=True)]
+
+
+def _csv(header: str, rows: Iterable[Sequence[object]]) -> bytes:
+    lines = [header, *(",".join(map(str, row)) for row in rows)]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _scores_csv(
+    accepted: Sequence[tuple[Entry, np.ndarray]],
+    stakes: Sequence[int],
+    scores: RoundScores | None,
+) -> bytes:
+    rows = [
+        (entry.model, int(entry.on_time), stake, *published.values())
+        for (entry, _), stake, published in zip(accepted, stakes, _published(scores), strict=True)
+    ]
+    return _csv("model,on_time,stake,corr,mmc,tc", rows)
+
+
+def stakes_json(stakes: Stakes) -> dict[str, Any]:
+    return {
+        "models": stakes.models,
+        "stakes": {str(m): str(v) for m, v in sorted(stakes.stakes.items()) if v},
+        "take_profit": sorted(stakes.take_profit),
+    }
+
+
+def _entry_json(entry: Entry) -> dict[str, Any]:
+    return {
+        "model": entry.model,
+        "sha256": hex32(entry.sha256),
+        "sequence": entry.sequence,
+        "on_time": entry.on_time,
+        "signature": "0x" + entry.signature.hex(),
+    }
+
+
+def _submissions_json(selection: _Selection) -> dict[str, Any]:
+    return {
+        "accepted": [_entry_json(entry) for entry, _ in selection.accepted],
+        "rejected": [{**_entry_json(entry), "reason": why} for entry, why in selection.rejected],
+    }
+
+
+def _batches_json(batches: Sequence[Batch]) -> list[dict[str, Any]]:
+    return [{"start": b.start, "words": [f"0x{word:064x}" for word in b.words]} for b in batches]
+
+
+def _announcement_json(announced: Announcement) -> dict[str, Any]:
+    template = announced.template
+    return {
+        "pool": announced.pool.lower(),
+        "tournament": announced.tournament,
+        "round": announced.round,
+        "opens": announced.opens,
+        "closes": announced.closes,
+        "horizon": announced.horizon,
+        "phi": announced.phi,
+        "series_hash": hex32(announced.series_hash),
+        "spec_hash": hex32(announced.spec_hash),
+        "epoch": announced.epoch,
+        "template": {
+            "kinds": list(template.kinds),
+            "multipliers": list(template.multipliers),
+            "clip_up": str(template.clip_up),
+            "clip_down": str(template.clip_down),
+            "threshold": str(template.threshold),
+            "kappa": template.kappa,
+        },
+    }

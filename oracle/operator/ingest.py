@@ -1,0 +1,98 @@
+"""Taking in submissions: checked, kept, and answered with a signed receipt."""
+
+import hashlib
+from dataclasses import dataclass
+
+from eth_account.signers.local import LocalAccount
+
+from oracle.chain.reader import PoolReader
+from oracle.errors import InputError, RefusedError
+from oracle.operator.targets import RoundData
+from oracle.operator.wire import (
+    MAX_SEQUENCE,
+    SubmissionMessage,
+    receipt_of,
+    submission_of,
+    unhex,
+)
+from oracle.settlement.typed_data import Domain, message, recover
+from oracle.store.journal import Journal, StoredReceipt, StoredSubmission, SubmissionKey
+from oracle.tournaments import by_number
+from oracle.tournaments.submissions import SubmissionError, parse_submission
+from oracle.tournaments.universe import parse_universe
+
+MAX_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Ingest:
+    """Accepts submissions for one pool on behalf of one operator."""
+
+    reader: PoolReader
+    journal: Journal
+    data: RoundData
+    account: LocalAccount
+
+    @property
+    def domain(self) -> Domain:
+        return Domain(self.reader.addresses.chain_id, self.reader.addresses.pool)
+
+    def accept(
+        self, raw: bytes, round_number: int, model: int, sequence: int, signature: bytes
+    ) -> StoredReceipt:
+        """Keeps a valid submission and returns the receipt; a refused one leaves no trace.
+
+        A submission after the close is kept too: it is scored, without stake at risk.
+        """
+        if not 0 <= sequence <= MAX_SEQUENCE:
+            raise InputError(f"sequence must be 0..{MAX_SEQUENCE}")
+        if len(raw) > MAX_BYTES:
+            raise InputError(f"the file is larger than {MAX_BYTES} bytes")
+        now = self.reader.newest()
+        self._require_open(round_number, now.timestamp)
+        key = SubmissionKey(round_number, model, hashlib.sha256(raw).digest(), sequence)
+        self._require_owner(key, signature)
+        self._validate(raw, round_number)
+        receipt = receipt_of(key, now.timestamp)
+        signed = self.account.sign_message(message(receipt, self.domain))
+        return self.journal.add(
+            StoredSubmission(key, signature, raw),
+            StoredReceipt(key, self.account.address, now.timestamp, bytes(signed.signature)),
+        )
+
+    def adopt(self, item: SubmissionMessage, raw: bytes, signers: frozenset[str]) -> None:
+        """Keeps a submission that other operators accepted, with their receipts."""
+        key = item.key()
+        if hashlib.sha256(raw).digest() != key.sha256:
+            raise InputError(f"model {key.model}: the bytes differ from their SHA-256")
+        signature = unhex(item.signature)
+        self._require_owner(key, signature)
+        for receipt in item.receipts:
+            stored = receipt.stored(key)
+            signer = recover(receipt_of(key, stored.received), self.domain, stored.signature)
+            if signer is not None and signer in signers and signer == stored.operator:
+                self.journal.add(StoredSubmission(key, signature, raw), stored)
+
+    def _require_open(self, round_number: int, now: int) -> None:
+        announced = self.reader.announced(round_number)
+        if announced is None:
+            raise RefusedError(f"round {round_number} is not announced")
+        if now < announced.opens:
+            raise RefusedError(f"round {round_number} opens at {announced.opens}, it is {now}")
+        if now >= announced.closes + announced.horizon:
+            raise RefusedError(f"round {round_number} is being scored; it takes no more files")
+
+    def _require_owner(self, key: SubmissionKey, signature: bytes) -> None:
+        signer = recover(submission_of(key), self.domain, signature)
+        owner = self.reader.owner_of(key.model)
+        if owner is None:
+            raise RefusedError(f"model {key.model} is not registered", "see `assay models`")
+        if signer != owner:
+            raise RefusedError(f"the submission is not signed by the owner of model {key.model}")
+
+    def _validate(self, raw: bytes, round_number: int) -> None:
+        universe = parse_universe(self.data.universe(round_number))
+        try:
+            parse_submission(raw, universe, by_number(self.reader.addresses.tournament))
+        except SubmissionError as error:
+            raise InputError(str(error)) from None

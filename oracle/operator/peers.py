@@ -1,0 +1,60 @@
+"""Asking the other operators over HTTP; an operator that does not answer is no error here."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import TypeVar
+
+import httpx
+import structlog
+from pydantic import TypeAdapter, ValidationError
+
+from oracle.operator.wire import AttestationMessage, SubmissionMessage
+
+_TIMEOUT = httpx.Timeout(10.0, connect=2.0)
+_MAX_LIST = 64 * 2**20
+_T = TypeVar("_T")
+_SUBMISSIONS = TypeAdapter(list[SubmissionMessage])
+_log = structlog.get_logger("peers")
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """One other operator."""
+
+    url: str
+
+    def submissions(self, round_number: int) -> list[SubmissionMessage] | None:
+        """The peer's accepted submissions, or None if it gives no usable answer."""
+        raw = self._get(f"/rounds/{round_number}/submissions", _MAX_LIST)
+        return None if raw is None else self._parsed(_SUBMISSIONS, raw)
+
+    def submission_bytes(self, sha256: bytes, limit: int) -> bytes | None:
+        raw = self._get(f"/submissions/{sha256.hex()}", limit)
+        return raw if raw is not None and hashlib.sha256(raw).digest() == sha256 else None
+
+    def attestation(self, round_number: int) -> AttestationMessage | None:
+        raw = self._get(f"/rounds/{round_number}/attestation", 2**16)
+        return None if raw is None else self._parsed(TypeAdapter(AttestationMessage), raw)
+
+    def _get(self, path: str, limit: int) -> bytes | None:
+        try:
+            with httpx.stream("GET", self.url + path, timeout=_TIMEOUT) as response:
+                if response.status_code != httpx.codes.OK:
+                    return None
+                body = bytearray()
+                for piece in response.iter_bytes():
+                    body += piece
+                    if len(body) > limit:
+                        _log.warning("answer too large", peer=self.url, path=path, limit=limit)
+                        return None
+                return bytes(body)
+        except httpx.HTTPError as error:
+            _log.debug("no answer", peer=self.url, path=path, error=type(error).__name__)
+            return None
+
+    def _parsed(self, kind: TypeAdapter[_T], raw: bytes) -> _T | None:
+        try:
+            return kind.validate_json(raw)
+        except ValidationError:
+            _log.warning("malformed answer", peer=self.url)
+            return None

@@ -1,0 +1,96 @@
+"""The operator's HTTP face: takes submissions, shows its results to operators and to anyone."""
+
+from collections import defaultdict
+from typing import Annotated
+
+from fastapi import FastAPI, HTTPException, Path, Request
+from fastapi.responses import JSONResponse, Response
+from starlette.concurrency import run_in_threadpool
+
+from oracle import __version__
+from oracle.errors import AssayError, InputError
+from oracle.operator.ingest import MAX_BYTES, Ingest
+from oracle.operator.wire import (
+    AttestationMessage,
+    ReceiptMessage,
+    SubmissionMessage,
+    receipt_message,
+    submission_message,
+    unhex,
+)
+from oracle.operator.worker import Worker
+
+_RoundNumber = Annotated[int, Path(ge=1, lt=2**32)]
+_SIGNATURE_HEX = 132
+
+
+def build(ingest: Ingest, worker: Worker) -> FastAPI:
+    """The application of one operator."""
+    app = FastAPI(title="Assay operator", version=__version__)
+    journal = ingest.journal
+
+    @app.exception_handler(AssayError)
+    async def explain(_: Request, error: AssayError) -> JSONResponse:
+        status = 422 if isinstance(error, InputError) else 409
+        body = {"error": {"code": error.code, "message": error.message, "fix": error.fix}}
+        return JSONResponse(body, status_code=status)
+
+    @app.post("/submissions", status_code=201)
+    async def submit(
+        request: Request, round: int, model: int, sequence: int, signature: str
+    ) -> ReceiptMessage:
+        raw = await _limited_body(request)
+        if len(signature) != _SIGNATURE_HEX:
+            raise InputError("signature must be 65 bytes in hex with 0x")
+        try:
+            signed = unhex(signature)
+        except ValueError:
+            raise InputError("signature must be 65 bytes in hex with 0x") from None
+        receipt = await run_in_threadpool(ingest.accept, raw, round, model, sequence, signed)
+        return receipt_message(receipt)
+
+    @app.get("/rounds/{number}/submissions")
+    def submissions(number: _RoundNumber) -> list[SubmissionMessage]:
+        _require_closed(ingest, number)
+        receipts = defaultdict(list)
+        for receipt in journal.receipts(number):
+            receipts[receipt.key].append(receipt)
+        return [submission_message(s, receipts[s.key]) for s in journal.submissions(number)]
+
+    @app.get("/submissions/{sha256}")
+    def submission_bytes(sha256: Annotated[str, Path(pattern="^[0-9a-f]{64}$")]) -> Response:
+        found = journal.find(bytes.fromhex(sha256))
+        if found is None:
+            raise HTTPException(404, "unknown submission")
+        _require_closed(ingest, found.key.round)
+        return Response(found.raw, media_type="application/octet-stream")
+
+    @app.get("/rounds/{number}/attestation")
+    def attestation(number: _RoundNumber) -> AttestationMessage:
+        own = worker.own_attestation(number)
+        if own is None:
+            raise HTTPException(404, "this operator has not signed this round")
+        return own
+
+    @app.get("/healthz")
+    def health() -> dict[str, object]:
+        return {"operator": ingest.account.address, **worker.health()}
+
+    return app
+
+
+async def _limited_body(request: Request) -> bytes:
+    """The request's body; stops reading as soon as it is too large."""
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MAX_BYTES:
+            raise InputError(f"the file is larger than {MAX_BYTES} bytes")
+    return bytes(body)
+
+
+def _require_closed(ingest: Ingest, round_number: int) -> None:
+    """Predictions stay with the operator that took them until nobody can use them any more."""
+    announced = ingest.reader.announced(round_number)
+    if announced is None or ingest.reader.newest().timestamp < announced.closes:
+        raise HTTPException(403, "submissions are shared once the round has closed")

@@ -1,0 +1,204 @@
+"""A stranger's check of one round: its artefact folder and an RPC address, nothing else.
+
+Each step either passes with a sentence about what it showed, or raises ``DifferenceError`` naming
+the first thing that is not as published.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from oracle.chain.history import PoolHistory
+from oracle.chain.reader import PoolReader
+from oracle.errors import DifferenceError
+from oracle.operator.evaluate import Evaluation, stakes_json
+from oracle.operator.recompute import recompute
+from oracle.operator.wire import AttestationMessage, submission_of, unhex
+from oracle.settlement.manifest import Manifest
+from oracle.settlement.reference import RoundTerms
+from oracle.settlement.typed_data import Domain, digest, recover
+from oracle.settlement.units import nmr
+from oracle.store.artefacts import check_files, read_manifest
+from oracle.store.journal import SubmissionKey
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A passed check: its name and what it showed."""
+
+    name: str
+    shown: str
+
+
+class Verification:
+    """Runs the checks in order; each builds on what the ones before established."""
+
+    def __init__(self, folder: Path, rpc: str) -> None:
+        self._folder = folder
+        self._rpc = rpc
+        self._manifest: Manifest
+        self._reader: PoolReader
+        self._result: Evaluation
+
+    def steps(self) -> Iterator[Step]:
+        """Yields each step as it passes; raises ``DifferenceError`` at the first that does not."""
+        checks: list[tuple[str, Callable[[], str]]] = [
+            ("files", self._files),
+            ("scores", self._scores),
+            ("announcement", self._announcement),
+            ("close block", self._close_block),
+            ("stakes", self._stakes),
+            ("submissions", self._submissions),
+            ("commit", self._commit),
+            ("signatures", self._signatures),
+            ("settlement", self._settlement),
+        ]
+        for name, check in checks:
+            try:
+                yield Step(name, check())
+            except ValueError as error:
+                raise DifferenceError(f"{name}: {error}") from error
+
+    # ------------------------------------------------------------------ artefacts alone
+
+    def _files(self) -> str:
+        self._manifest = read_manifest(self._folder)
+        self._contents = check_files(self._folder, self._manifest)
+        size = sum(file.size for file in self._manifest.files)
+        return f"{len(self._contents)} files, {size:,} bytes, each as the manifest says"
+
+    def _scores(self) -> str:
+        self._result = recompute(self._manifest, self._contents)
+        if self._result.manifest != self._manifest:
+            raise DifferenceError(f"manifest.json: {self._differing_field()} is not as recomputed")
+        totals = self._manifest.totals
+        return f"{totals.accepted} models scored anew, every output byte the same"
+
+    def _differing_field(self) -> str:
+        own = self._result.manifest.model_dump(by_alias=True)
+        given = self._manifest.model_dump(by_alias=True)
+        return next(name for name, value in own.items() if given[name] != value)
+
+    # ------------------------------------------------------------------ against the chain
+
+    def _announcement(self) -> str:
+        manifest = self._manifest
+        self._reader = PoolReader.open(self._rpc, manifest.pool, manifest.chain_id)
+        if self._reader.addresses.oracle.lower() != manifest.oracle:
+            raise DifferenceError(
+                f"the pool's oracle is {self._reader.addresses.oracle}, not {manifest.oracle}"
+            )
+        on_chain = self._reader.announced(manifest.round)
+        if on_chain is None:
+            raise DifferenceError(f"round {manifest.round} was never announced on this chain")
+        if on_chain.hash() != self._reader.announce_hash(manifest.round):
+            raise DifferenceError("the contract's announce_hash does not match its parameters")
+        if on_chain.hash() != unhex(manifest.announce_hash):
+            raise DifferenceError("the round was announced with other parameters")
+        return (
+            f"round {manifest.round} of tournament {manifest.tournament}, phi {on_chain.phi / 1e6}"
+        )
+
+    def _close_block(self) -> str:
+        announced = self._result.commit
+        on_chain = self._reader.announced(announced.round)
+        assert on_chain is not None
+        close = self._reader.close_block(on_chain.closes)
+        if close != self._manifest.close_block:
+            raise DifferenceError(
+                f"the chain's close block is {close.number} {close.hash}, "
+                f"not {self._manifest.close_block.number} {self._manifest.close_block.hash}"
+            )
+        return f"block {close.number} {close.hash[:10]}.."
+
+    def _stakes(self) -> str:
+        manifest = self._manifest
+        stakes = self._reader.stakes(manifest.round, manifest.close_block)
+        published = json.loads(self._contents["inputs/stakes.json"])
+        if stakes_json(stakes) != published:
+            raise DifferenceError("inputs/stakes.json is not the pool's state at the close block")
+        total = sum(stakes.stakes.values())
+        return (
+            f"{len(stakes.stakes)} stakes, {nmr(total)} NMR, {nmr(int(manifest.at_risk))} at risk"
+        )
+
+    def _submissions(self) -> str:
+        domain = Domain(self._manifest.chain_id, self._reader.addresses.pool)
+        listed = json.loads(self._contents["inputs/submissions.json"])
+        items = [*listed["accepted"], *listed["rejected"]]
+        for item in items:
+            key = SubmissionKey(
+                self._manifest.round, item["model"], unhex(item["sha256"]), item["sequence"]
+            )
+            signer = recover(submission_of(key), domain, unhex(item["signature"]))
+            if signer is None or signer != self._reader.owner_of(key.model):
+                raise DifferenceError(
+                    f"the submission of model {key.model} is not signed by the model's owner"
+                )
+        return f"{len(items)} submissions, each signed by its model's owner"
+
+    def _commit(self) -> str:
+        committed = self._reader.committed(self._manifest.round)
+        if committed is None:
+            raise DifferenceError(f"round {self._manifest.round} has no commit on chain yet")
+        own = self._result.commit
+        for name, value in committed.fields.items():
+            expected = getattr(own, name)
+            if expected != value:
+                raise DifferenceError(
+                    f"the committed {name} is {_text(value)}, recomputed it is {_text(expected)}"
+                )
+        return f"manifest {_text(own.manifest)[:10]}.. and batch chain as committed"
+
+    def _signatures(self) -> str:
+        domain = Domain(self._manifest.chain_id, self._reader.addresses.oracle)
+        signers, needed = set(self._reader.signers()), self._reader.needed()
+        own = digest(self._result.commit, domain)
+        good: set[str] = set()
+        dissent = 0
+        for path in sorted((self._folder / "attest").glob("*.json")):
+            shown = AttestationMessage.model_validate_json(path.read_bytes()).attestation()
+            who = recover(shown.commit, domain, shown.signature)
+            if who not in signers or not path.stem.startswith(str(who).lower()):
+                raise DifferenceError(f"attest/{path.name} is not signed by that operator")
+            if digest(shown.commit, domain) == own:
+                good.add(str(who))
+            else:
+                dissent += 1
+        if len(good) < needed:
+            raise DifferenceError(f"{len(good)} operators signed, {needed} are needed")
+        others = f"; {dissent} signed another result" if dissent else ""
+        return f"{len(good)} of {len(signers)} operators signed, {needed} needed{others}"
+
+    def _settlement(self) -> str:
+        manifest = self._manifest
+        history = PoolHistory(self._reader)
+        span = history.settled_span(manifest.round)
+        if span is None:
+            return "not settled yet; everything before the settlement is as published"
+        announced = self._reader.announced(manifest.round)
+        assert announced is not None
+        terms = RoundTerms(
+            template=announced.template,
+            phi=announced.phi,
+            at_risk=int(manifest.at_risk),
+            words=manifest.batch_chain.words,
+            chain_head=unhex(manifest.batch_chain.head),
+        )
+        replayed = history.replay(span, terms, self._result.batches)
+        if replayed.complete:
+            history.compare(replayed.pool, span)
+        return (
+            f"every lane as the reference model says: paid {nmr(replayed.gains)} NMR, "
+            f"burned {nmr(replayed.burns)} NMR"
+        )
+
+
+def _text(value: object) -> str:
+    return "0x" + value.hex() if isinstance(value, bytes) else str(value)
+
+
+def verify(folder: Path, rpc: str) -> list[Step]:
+    """All steps of a round's verification; raises an ``AssayError`` if one fails."""
+    return list(Verification(folder, rpc).steps())

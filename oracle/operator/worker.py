@@ -1,0 +1,247 @@
+"""The operator's reconcile loop: look at the chain and at what is kept, do what is due, look again.
+
+Nothing is remembered between cycles except how long an action has been due, so a restart at any
+point is harmless. Signing is guarded by the journal; everything sent to the chain is permissionless
+and checked by the contracts.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+from eth_account.signers.local import LocalAccount
+
+from oracle.chain.pool import PoolWriter
+from oracle.chain.reader import PoolReader
+from oracle.errors import AssayError, RefusedError
+from oracle.operator.evaluate import Entry, Evaluation, RoundInputs, evaluate
+from oracle.operator.ingest import MAX_BYTES, Ingest
+from oracle.operator.peers import Peer
+from oracle.operator.recompute import read_batches
+from oracle.operator.targets import RoundData
+from oracle.operator.wire import AttestationMessage, SubmissionMessage, attestation_message
+from oracle.settlement.batches import chain
+from oracle.settlement.quorum import Attestation, Tally, tally
+from oracle.settlement.rounds import Action, OperatorFacts, Phase, next_action, phase
+from oracle.settlement.typed_data import Domain, digest, message
+from oracle.store.artefacts import ArtefactError, round_path, write_file, write_round
+from oracle.store.journal import Journal
+
+_COMMIT_PHASE = "commit"
+_DRAIN_CHUNK = 200
+_log = structlog.get_logger("operator")
+
+
+@dataclass
+class Worker:
+    """One operator's work on one pool. ``stagger`` is the wait in seconds between leaders."""
+
+    reader: PoolReader
+    writer: PoolWriter
+    journal: Journal
+    data: RoundData
+    account: LocalAccount
+    ingest: Ingest
+    peers: Sequence[Peer]
+    artefacts: Path
+    stagger: float = 2.0
+    patience: float = 10.0
+    _since: dict[tuple[int, Action], float] = field(default_factory=dict)
+    _last_cycle: float = 0.0
+    _last_error: str = ""
+
+    @property
+    def domain(self) -> Domain:
+        return Domain(self.reader.addresses.chain_id, self.reader.addresses.oracle)
+
+    def run(self, stop: threading.Event, pause: float) -> None:
+        """Cycles until ``stop`` is set; an error ends a cycle, never the loop."""
+        while not stop.is_set():
+            try:
+                self.cycle()
+                self._last_error = ""
+            except AssayError as error:
+                self._last_error = error.message
+                _log.warning("cycle", error=error.message, fix=error.fix)
+            except Exception as error:  # noqa: BLE001 - the loop must outlive a bug in one round
+                self._last_error = type(error).__name__
+                _log.exception("cycle")
+            self._last_cycle = time.monotonic()
+            stop.wait(pause)
+
+    def health(self) -> dict[str, object]:
+        age = time.monotonic() - self._last_cycle if self._last_cycle else None
+        return {"seconds_since_cycle": age, "error": self._last_error}
+
+    def cycle(self) -> None:
+        """One look at every round that is not settled yet."""
+        block = self.reader.finalized()
+        for facts in self.reader.open_rounds(block):
+            number = facts.number
+            own = OperatorFacts(
+                targets=self.data.targets(number) is not None,
+                attested=self.own_attestation(number) is not None,
+                quorum=False,
+            )
+            action = next_action(facts, own, block.timestamp)
+            if action is Action.GATHER:
+                self._gather(number)
+            elif action is Action.ATTEST:
+                self._attest(number)
+            elif action is Action.DRAIN and self._is_my_turn(number, action):
+                self._keep(self.writer.drain, number, _DRAIN_CHUNK)
+            elif action is Action.SETTLE and self._is_my_turn(number, action):
+                self._settle(number)
+            elif phase(facts, block.timestamp) is Phase.MISSED:
+                _log.error("round missed its commit window", round=number)
+
+    # ------------------------------------------------------------------ attesting
+
+    def folder(self, number: int) -> Path:
+        where = self.reader.addresses
+        return round_path(self.artefacts, where.chain_id, where.pool, number)
+
+    def own_attestation(self, number: int) -> AttestationMessage | None:
+        path = self._attestation_path(number, self.account.address)
+        return AttestationMessage.model_validate_json(path.read_bytes()) if path.exists() else None
+
+    def _attestation_path(self, number: int, operator: str) -> Path:
+        return self.folder(number) / "attest" / f"{operator.lower()}.json"
+
+    def _attest(self, number: int) -> None:
+        if not self._synchronise(number):
+            return
+        result = evaluate(self._inputs(number))
+        write_round(self.folder(number), result.manifest, result.files)
+        self._sign(number, result)
+
+    def _sign(self, number: int, result: Evaluation) -> None:
+        """Write-ahead, then sign, then show: a crash in between repeats the same signature."""
+        signed = digest(result.commit, self.domain)
+        self.journal.reserve_digest(number, _COMMIT_PHASE, signed)
+        signature = self.account.sign_message(message(result.commit, self.domain)).signature
+        shown = attestation_message(result.commit, bytes(signature))
+        write_file(
+            self._attestation_path(number, self.account.address), shown.model_dump_json().encode()
+        )
+        _log.info("attested", round=number, digest=signed.hex())
+
+    def _inputs(self, number: int) -> RoundInputs:
+        announced = self.reader.announced(number)
+        targets = self.data.targets(number)
+        if announced is None or targets is None:
+            raise RefusedError(f"round {number} cannot be evaluated yet")
+        close = self.reader.close_block(announced.closes)
+        on_time = {r.key for r in self.journal.receipts(number) if r.received < announced.closes}
+        where = self.reader.addresses
+        return RoundInputs(
+            chain_id=where.chain_id,
+            oracle=where.oracle,
+            announcement=announced,
+            close_block=close,
+            stakes=self.reader.stakes(number, close),
+            universe=self.data.universe(number),
+            targets=targets,
+            entries=[
+                Entry(
+                    s.key.model, s.key.sha256, s.key.sequence, s.key in on_time, s.signature, s.raw
+                )
+                for s in self.journal.submissions(number)
+            ],
+        )
+
+    def _synchronise(self, number: int) -> bool:
+        """Adopts what peers accepted. False while a peer is silent and there is time to wait."""
+        signers = frozenset(self.reader.signers())
+        all_answered = True
+        for peer in self.peers:
+            items = peer.submissions(number)
+            if items is None:
+                all_answered = False
+                continue
+            for item in items:
+                self._adopt(peer, item.sha256, item, signers)
+        return all_answered or self._waited(number, Action.ATTEST) >= self.patience
+
+    def _adopt(
+        self, peer: Peer, sha256: str, item: SubmissionMessage, signers: frozenset[str]
+    ) -> None:
+        known = self.journal.find(bytes.fromhex(sha256[2:]))
+        raw = known.raw if known else peer.submission_bytes(bytes.fromhex(sha256[2:]), MAX_BYTES)
+        if raw is None:
+            return
+        try:
+            self.ingest.adopt(item, raw, signers)
+        except AssayError as error:
+            _log.warning("refused a peer's submission", peer=peer.url, error=error.message)
+
+    # ------------------------------------------------------------------ committing
+
+    def _gather(self, number: int) -> None:
+        """Collects the others' signatures; once enough agree, sends the commit in turn."""
+        for peer in self.peers:
+            found = peer.attestation(number)
+            if found is not None and found.round == number:
+                self._keep_attestation(number, found)
+        counted = self._tally(number)
+        for who in counted.equivocators:
+            _log.error("an operator signed two results", operator=who, round=number)
+        signed = counted.agreed(self.reader.needed())
+        if signed is not None and self._is_my_turn(number, Action.SUBMIT):
+            own = self.own_attestation(number)
+            if own is None or digest(own.attestation().commit, self.domain) != signed:
+                _log.error("the quorum's result is not mine; not sending it", round=number)
+                return
+            signatures = counted.ordered(signed, self.reader.needed())
+            self._keep(self.writer.commit, own.attestation().commit, signatures)
+
+    def _keep_attestation(self, number: int, found: AttestationMessage) -> None:
+        counted = tally([found.attestation()], self.domain, self.reader.signers())
+        content = found.model_dump_json().encode()
+        for signed, by in counted.signatures.items():
+            for who in by:
+                path = self._attestation_path(number, who)
+                if path.exists() and path.read_bytes() != content:
+                    # Kept beside the first, as proof that this operator signed two results.
+                    path = path.with_name(f"{path.stem}-{signed.hex()[:16]}.json")
+                if not path.exists():
+                    write_file(path, content)
+
+    def _tally(self, number: int) -> Tally:
+        kept: list[Attestation] = []
+        for path in sorted((self.folder(number) / "attest").glob("0x*.json")):
+            kept.append(AttestationMessage.model_validate_json(path.read_bytes()).attestation())
+        return tally(kept, self.domain, self.reader.signers())
+
+    # ------------------------------------------------------------------ keeping
+
+    def _settle(self, number: int) -> None:
+        batches = read_batches(self.folder(number))
+        links = [*chain(batches), bytes(32)]
+        cursor = self.reader.cursor(number) or self.reader.chain_head(number)
+        if cursor not in links[:-1]:
+            raise ArtefactError(f"round {number}: the committed batches are not the ones kept here")
+        for position in range(links.index(cursor), len(batches)):
+            self._keep(self.writer.settle, number, batches[position], links[position + 1])
+
+    def _keep(self, send: Callable[..., object], *arguments: object) -> None:
+        """Sends something anyone may send; that another operator was first is no error."""
+        try:
+            send(*arguments)
+        except RefusedError as error:
+            _log.info("not sent", call=send.__name__, reason=error.message)
+
+    # ------------------------------------------------------------------ turns
+
+    def _waited(self, number: int, action: Action) -> float:
+        now = time.monotonic()
+        return now - self._since.setdefault((number, action), now)
+
+    def _is_my_turn(self, number: int, action: Action) -> bool:
+        """Leaders take turns by round; each later one waits ``stagger`` seconds more."""
+        signers = sorted(self.reader.signers(), key=lambda a: int(a, 16))
+        position = (signers.index(self.account.address) + number) % len(signers)
+        return self._waited(number, action) >= position * self.stagger

@@ -1,0 +1,267 @@
+"""The pool as a Python model: every rule of StakePool that moves stake, in plain integers.
+
+It serves the verifier, the oracle's expected results, and the tests that hold the contract to it.
+Amounts are in U, ``now`` is a block timestamp. A refused call raises ``Refused`` with the
+contract's own reason and changes nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from oracle.settlement.batches import END, Batch, chain, link
+from oracle.settlement.payout import Coefficients, Template, begin, change
+from oracle.settlement.units import (
+    COMPOUND,
+    LANES_PER_WORD,
+    MAX_AMOUNT,
+    MIN_STAKE,
+    RELEASE_ALL,
+    TAKE_PROFIT,
+)
+from oracle.settlement.words import (
+    Lane,
+    QueueRecord,
+    decode_score_lane,
+    encode_lane,
+    join_word,
+    split_word,
+)
+
+
+class Refused(ValueError):
+    """The contract would revert; the text is its reason."""
+
+
+def _require(condition: bool, reason: str) -> None:
+    if not condition:
+        raise Refused(reason)
+
+
+def apply_record(lane: Lane, record: QueueRecord) -> tuple[Lane, int]:
+    """Lane after a drained record, and what moved to the out lane."""
+    take_profit = lane.take_profit if record.mode == 0 else record.mode == TAKE_PROFIT
+    stake = lane.stake + record.deposit
+    released = min(record.release, stake)
+    return Lane(stake - released, take_profit), released
+
+
+@dataclass(frozen=True, slots=True)
+class RoundTerms:
+    """What the oracle contract hands the pool when a round begins. ``at_risk`` in U."""
+
+    template: Template
+    phi: int
+    at_risk: int
+    words: int
+    chain_head: bytes
+
+
+@dataclass(slots=True)
+class Progress:
+    """A begun round: its coefficients, the next admissible batch link and word, its word limit."""
+
+    coefficients: Coefficients
+    cursor: bytes
+    words: int
+    next_word: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Stakes:
+    """Pool state at a close: models registered, projected stakes (U), take-profit models."""
+
+    models: int
+    stakes: Mapping[int, int]
+    take_profit: frozenset[int]
+
+
+@dataclass
+class ReferencePool:
+    """State of one StakePool."""
+
+    lanes: dict[int, Lane] = field(default_factory=dict)
+    out: dict[int, int] = field(default_factory=dict)
+    queues: dict[int, dict[int, QueueRecord]] = field(default_factory=dict)
+    closes: dict[int, int] = field(default_factory=dict)
+    head: int = 1
+    last_announced: int = 0
+    vault: int = 0
+    burn_owed: int = 0
+    progress: Progress | None = None
+
+    @property
+    def total(self) -> int:
+        """T: sum of all lanes."""
+        return sum(lane.stake for lane in self.lanes.values())
+
+    @property
+    def queued(self) -> int:
+        return sum(r.deposit for queue in self.queues.values() for r in queue.values())
+
+    @property
+    def out_total(self) -> int:
+        return sum(self.out.values())
+
+    @property
+    def held(self) -> int:
+        return self.total + self.queued + self.out_total + self.vault + self.burn_owed
+
+    def lane(self, model: int) -> Lane:
+        return self.lanes.get(model, Lane())
+
+    def word(self, index: int) -> int:
+        """The storage word ``lanes[index]``."""
+        first = index * LANES_PER_WORD
+        return join_word([encode_lane(self.lane(first + i)) for i in range(LANES_PER_WORD)])
+
+    def target(self, now: int) -> int:
+        """Round that a stake action joins now."""
+        for number in range(self.head, self.last_announced + 1):
+            if now < self.closes[number]:
+                return number
+        return self.last_announced + 1
+
+    def projected_lane(self, model: int, through: int) -> Lane:
+        """Lane of ``model`` after the undrained queues of rounds up to ``through``."""
+        lane = self.lane(model)
+        for number in range(self.head, through + 1):
+            record = self.queues.get(number, {}).get(model)
+            if record:
+                lane, _ = apply_record(lane, record)
+        return lane
+
+    def stakes(self, through: int, models: int) -> Stakes:
+        """Projected stakes of models 0..``models`` - 1 for round ``through``."""
+        projected = {model: self.projected_lane(model, through) for model in range(models)}
+        return Stakes(
+            models=models,
+            stakes={model: lane.stake for model, lane in projected.items() if lane.stake},
+            take_profit=frozenset(m for m, lane in projected.items() if lane.take_profit),
+        )
+
+    def schedule(self, number: int, closes: int) -> None:
+        self.last_announced = number
+        self.closes[number] = closes
+
+    def fund(self, amount: int) -> None:
+        _require(self.held + amount <= MAX_AMOUNT, "pool: capacity")
+        self.vault += amount
+
+    def deposit(self, model: int, amount: int, now: int) -> int:
+        """Queues a deposit for the target round and returns the round."""
+        _require(amount >= MIN_STAKE, "pool: below minimum")
+        _require(self.held + amount <= MAX_AMOUNT, "pool: capacity")
+        number = self.target(now)
+        self.queue_deposit(number, model, amount)
+        return number
+
+    def request_release(self, model: int, amount: int, now: int) -> int:
+        """``amount`` of RELEASE_ALL, or any sum beyond it, means everything."""
+        _require(amount >= MIN_STAKE, "pool: below minimum")
+        number = self.target(now)
+        self.queue_release(number, model, amount)
+        return number
+
+    def set_mode(self, model: int, mode: int, now: int) -> int:
+        _require(mode in (COMPOUND, TAKE_PROFIT), "pool: mode")
+        number = self.target(now)
+        self.queue_mode(number, model, mode)
+        return number
+
+    def queue_deposit(self, number: int, model: int, amount: int) -> None:
+        record = self._record(number, model)
+        self._put(number, model, replace(record, deposit=record.deposit + amount))
+
+    def queue_release(self, number: int, model: int, amount: int) -> None:
+        record = self._record(number, model)
+        release = min(record.release + amount, RELEASE_ALL)
+        self._put(number, model, replace(record, release=release))
+
+    def queue_mode(self, number: int, model: int, mode: int) -> None:
+        self._put(number, model, replace(self._record(number, model), mode=mode))
+
+    def _record(self, number: int, model: int) -> QueueRecord:
+        return self.queues.get(number, {}).get(model, QueueRecord())
+
+    def _put(self, number: int, model: int, record: QueueRecord) -> None:
+        self.queues.setdefault(number, {})[model] = record
+
+    def claim(self, model: int) -> int:
+        amount = self.out.pop(model, 0)
+        _require(amount > 0, "pool: nothing to claim")
+        return amount
+
+    def drain(self, number: int, count: int, now: int) -> int:
+        """Applies up to ``count`` records of the head round's queue, newest first."""
+        _require(number == self.head, "pool: not head")
+        _require(number <= self.last_announced and now >= self.closes[number], "pool: open")
+        _require(self.progress is None, "pool: begun")
+        queue = self.queues.get(number, {})
+        drained = 0
+        while queue and drained < count:
+            model, record = queue.popitem()
+            self.lanes[model], released = apply_record(self.lane(model), record)
+            self._credit(model, released)
+            drained += 1
+        return drained
+
+    def _credit(self, model: int, amount: int) -> None:
+        if amount:
+            self.out[model] = self.out.get(model, 0) + amount
+
+    def begin(self, number: int, terms: RoundTerms) -> Coefficients:
+        """Fixes the coefficients of the head round; its queue must be empty."""
+        _require(number == self.head, "pool: not head")
+        _require(self.progress is None, "pool: begun")
+        _require(not self.queues.get(number), "pool: queue")
+        coefficients = begin(terms.template, terms.phi, terms.at_risk, self.total, self.vault)
+        self.progress = Progress(coefficients, terms.chain_head, terms.words)
+        return coefficients
+
+    def settle(self, number: int, batch: Batch, following: bytes) -> tuple[int, int]:
+        """Applies one batch; returns gains and burns (U). ``following`` is the next link."""
+        progress = self.progress
+        _require(number == self.head, "pool: not head")
+        _require(progress is not None, "pool: not begun")
+        assert progress is not None
+        _require(link(batch, following) == progress.cursor, "pool: batch")
+        end = batch.start + len(batch.words)
+        _require(batch.start >= progress.next_word, "pool: order")
+        _require(end <= progress.words, "pool: words")
+        gains = burns = 0
+        for index, word in enumerate(batch.words, batch.start):
+            gained, burned = self._settle_word(index, word, progress.coefficients)
+            gains += gained
+            burns += burned
+        self.vault -= gains
+        self.burn_owed += burns
+        progress.cursor, progress.next_word = following, end
+        if following == END:
+            self.head += 1
+            self.progress = None
+        return gains, burns
+
+    def _settle_word(self, index: int, word: int, coefficients: Coefficients) -> tuple[int, int]:
+        gains = burns = 0
+        for position, bits in enumerate(split_word(word)):
+            model = index * LANES_PER_WORD + position
+            lane = self.lane(model)
+            delta = change(coefficients, lane.stake, decode_score_lane(bits))
+            if delta >= 0:
+                gains += delta
+            else:
+                burns -= delta
+            if delta > 0 and lane.take_profit:
+                self._credit(model, delta)
+            elif delta:
+                self.lanes[model] = Lane(lane.stake + delta, lane.take_profit)
+        return gains, burns
+
+    def settle_round(
+        self, number: int, terms: RoundTerms, batches: Sequence[Batch]
+    ) -> tuple[int, int]:
+        """``begin`` and every batch in turn; returns the round's gains and burns in U."""
+        self.begin(number, terms)
+        links = [*chain(batches), END]
+        sums = [self.settle(number, b, n) for b, n in zip(batches, links[1:], strict=True)]
+        return sum(g for g, _ in sums), sum(b for _, b in sums)

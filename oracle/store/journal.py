@@ -1,0 +1,200 @@
+"""An operator's journal: submissions it accepted and digests it signed, in SQLite.
+
+Every row is committed before the operator acts on it. One digest a round: the unique key makes a
+second signature impossible even after a crash or with two processes on one database.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    Engine,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Row,
+    Select,
+    String,
+    Table,
+    create_engine,
+    event,
+    select,
+)
+from sqlalchemy.dialects.sqlite import insert
+
+_metadata = MetaData()
+
+_submissions = Table(
+    "submissions",
+    _metadata,
+    Column("round", Integer, primary_key=True),
+    Column("model", Integer, primary_key=True),
+    Column("sha256", LargeBinary(32), primary_key=True),
+    Column("sequence", Integer, primary_key=True),
+    Column("signature", LargeBinary(65), nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+)
+
+_receipts = Table(
+    "receipts",
+    _metadata,
+    Column("round", Integer, primary_key=True),
+    Column("model", Integer, primary_key=True),
+    Column("sha256", LargeBinary(32), primary_key=True),
+    Column("sequence", Integer, primary_key=True),
+    Column("operator", String(42), primary_key=True),
+    Column("received", Integer, nullable=False),
+    Column("signature", LargeBinary(65), nullable=False),
+)
+
+_signed = Table(
+    "signed",
+    _metadata,
+    Column("round", Integer, primary_key=True),
+    Column("phase", String, primary_key=True),
+    Column("digest", LargeBinary(32), nullable=False),
+)
+
+
+class JournalError(RuntimeError):
+    """The journal refuses a second digest for a round."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionKey:
+    """What tells one submission from another; ``sequence`` orders those of one model."""
+
+    round: int
+    model: int
+    sha256: bytes
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSubmission:
+    """A submission with its owner's signature and its raw bytes."""
+
+    key: SubmissionKey
+    signature: bytes
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReceipt:
+    """An operator's receipt: its address, the block time it saw, its signature."""
+
+    key: SubmissionKey
+    operator: str
+    received: int
+    signature: bytes
+
+
+def _key(row: Row[Any]) -> SubmissionKey:
+    return SubmissionKey(row.round, row.model, row.sha256, row.sequence)
+
+
+def _matching(table: Table, key: SubmissionKey) -> Select[Any]:
+    return select(table).where(*(table.c[name] == value for name, value in asdict(key).items()))
+
+
+def _durable(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.close()
+
+
+class Journal:
+    """One operator's database for one pool; safe to open anew after any crash."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._engine: Engine = create_engine(f"sqlite:///{path}")
+        event.listen(self._engine, "connect", _durable)
+        _metadata.create_all(self._engine)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def add(self, item: StoredSubmission, receipt: StoredReceipt) -> StoredReceipt:
+        """Keeps a submission with an operator's receipt, both or neither.
+
+        Answers with that operator's first receipt for it, so a repeated upload changes nothing.
+        """
+        key = asdict(item.key)
+        with self._engine.begin() as connection:
+            connection.execute(
+                insert(_submissions)
+                .values(**key, signature=item.signature, raw=item.raw)
+                .on_conflict_do_nothing()
+            )
+            connection.execute(
+                insert(_receipts)
+                .values(
+                    **key,
+                    operator=receipt.operator,
+                    received=receipt.received,
+                    signature=receipt.signature,
+                )
+                .on_conflict_do_nothing()
+            )
+            kept = connection.execute(
+                _matching(_receipts, item.key).where(_receipts.c.operator == receipt.operator)
+            ).one()
+        return StoredReceipt(item.key, kept.operator, kept.received, kept.signature)
+
+    def has(self, key: SubmissionKey) -> bool:
+        with self._engine.connect() as connection:
+            return connection.execute(_matching(_submissions, key)).first() is not None
+
+    def find(self, sha256: bytes) -> StoredSubmission | None:
+        """A submission with these bytes."""
+        query = select(_submissions).where(_submissions.c.sha256 == sha256).limit(1)
+        with self._engine.connect() as connection:
+            row = connection.execute(query).first()
+        return row and StoredSubmission(_key(row), row.signature, row.raw)
+
+    def submissions(self, round_number: int) -> Iterator[StoredSubmission]:
+        """All submissions kept for a round, in order of (model, sequence, sha256)."""
+        for row in self._ordered(_submissions, round_number):
+            yield StoredSubmission(_key(row), row.signature, row.raw)
+
+    def receipts(self, round_number: int) -> Iterator[StoredReceipt]:
+        """All receipts known for a round, own and others', in the same order."""
+        for row in self._ordered(_receipts, round_number):
+            yield StoredReceipt(_key(row), row.operator, row.received, row.signature)
+
+    def _ordered(self, table: Table, round_number: int) -> Iterator[Row[Any]]:
+        columns = table.c
+        query = (
+            select(table)
+            .where(columns.round == round_number)
+            .order_by(columns.model, columns.sequence, columns.sha256)
+        )
+        with self._engine.connect() as connection:
+            yield from connection.execute(query)
+
+    def reserve_digest(self, round_number: int, phase: str, digest: bytes) -> None:
+        """Writes down what will be signed. Call before signing; raises on a second digest."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                insert(_signed)
+                .values(round=round_number, phase=phase, digest=digest)
+                .on_conflict_do_nothing()
+            )
+        kept = self.signed_digest(round_number, phase)
+        if kept != digest:
+            raise JournalError(
+                f"round {round_number}: this operator already signed digest 0x{kept.hex()}; "
+                f"it will not sign 0x{digest.hex()}"
+            )
+
+    def signed_digest(self, round_number: int, phase: str) -> bytes | None:
+        query = select(_signed.c.digest).where(
+            _signed.c.round == round_number, _signed.c.phase == phase
+        )
+        with self._engine.connect() as connection:
+            return connection.execute(query).scalar_one_or_none()

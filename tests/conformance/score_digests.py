@@ -1,0 +1,73 @@
+"""SHA-256 of the scoring engine's integers, to compare across CPUs and NumPy versions.
+
+Prints JSON; with ``--write`` replaces tests/golden/scores/digests.json. Needs only NumPy, mpmath
+and the project on PYTHONPATH.
+"""
+
+import argparse
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+
+from oracle.scoring import SCALE, RoundScores, score_round
+from oracle.scoring.tables import normal_table
+
+GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "scores"
+DIGESTS = GOLDEN / "digests.json"
+TABLE_ROWS = (3, 20, 100, 5_000, 20_000)
+
+
+def sha256(*arrays: np.ndarray) -> str:
+    """Over the arrays' elements as little-endian int64, one after the other."""
+    return hashlib.sha256(b"".join(array.astype("<i8").tobytes() for array in arrays)).hexdigest()
+
+
+def digest(scores: RoundScores) -> str:
+    return sha256(scores.corr, scores.mmc, scores.meta_values, scores.meta_ranks)
+
+
+def stream(seed: str, count: int) -> np.ndarray:
+    """``count`` integers below 2**32 from SHAKE-256 of ``seed``, as int64."""
+    data = hashlib.shake_256(seed.encode()).digest(4 * count)
+    return np.frombuffer(data, "<u4").astype(np.int64)
+
+
+def synthetic_round(models: int, rows: int) -> RoundScores:
+    """A round of random predictions (every third one coarse, so tied) and a continuous target."""
+    predictions = stream("predictions", models * rows).reshape(models, rows) % (SCALE + 1)
+    predictions[::3] -= predictions[::3] % 10**7
+    stakes = (stream("stakes", models) << 12).tolist()
+    return score_round(predictions, stream("target", rows) % (SCALE + 1), stakes)
+
+
+def golden_cases() -> dict[str, dict[str, list]]:
+    """The committed reference cases by name."""
+    paths = sorted(path for path in GOLDEN.glob("*.json") if path != DIGESTS)
+    return {path.stem: json.loads(path.read_text(encoding="ascii")) for path in paths}
+
+
+def score_case(case: dict[str, list]) -> RoundScores:
+    return score_round(np.array(case["predictions"]), np.array(case["target"]), case["stakes"])
+
+
+def all_digests() -> dict[str, str]:
+    found = {name: digest(score_case(case)) for name, case in golden_cases().items()}
+    found |= {f"normal_table({rows})": sha256(*normal_table(rows)) for rows in TABLE_ROWS}
+    found["synthetic_round(60, 5000)"] = digest(synthetic_round(60, 5_000))
+    found["synthetic_round(8, 20000)"] = digest(synthetic_round(8, 20_000))
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--write", action="store_true", help="replace the committed digests")
+    text = json.dumps(all_digests(), indent=1) + "\n"
+    if parser.parse_args().write:
+        DIGESTS.write_text(text, encoding="ascii", newline="\n")
+    print(text, end="")
+
+
+if __name__ == "__main__":
+    main()
