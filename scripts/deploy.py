@@ -7,6 +7,7 @@ name each other, so their addresses are computed from the deployer's nonce befor
 deployed and checked after the last.
 """
 
+import hashlib
 import subprocess
 from dataclasses import astuple
 from pathlib import Path
@@ -30,6 +31,20 @@ _DEPLOYER, _ANNOUNCER = 0, 1
 def created_address(sender: str, nonce: int) -> str:
     """Address of the contract that ``sender`` creates with ``nonce`` (CREATE)."""
     return to_checksum_address(keccak(rlp_encode([bytes.fromhex(sender[2:]), nonce]))[12:])
+
+
+def compile_afresh() -> None:
+    """Compiles all contracts if any source changed since they were compiled.
+
+    Ape itself looks at a contract's own file only, so a changed module would go unnoticed.
+    """
+    digest = hashlib.sha256()
+    for source in sorted((project.path / "contracts").rglob("*.vy*")):
+        digest.update(source.relative_to(project.path).as_posix().encode() + source.read_bytes())
+    stamp = project.path / ".build" / "sources.sha256"
+    if not stamp.exists() or stamp.read_text() != digest.hexdigest():
+        project.load_contracts(use_cache=False)
+        stamp.write_text(digest.hexdigest())
 
 
 def _source_commit() -> str:
@@ -115,6 +130,7 @@ def cli(topology_file: Path | None, record: Path, token: str | None) -> None:
         )
     if record.exists():
         raise click.ClickException(f"{record} exists: this tournament is deployed already")
+    compile_afresh()
     topology = load(topology_file)
     deployer = accounts.test_accounts[_DEPLOYER]
     deployment = _Deployment(deployer)

@@ -19,64 +19,15 @@ from ..interfaces import IStakePool
 implements: IRoundOracle
 
 
+from ..modules import bounds
 from ..modules import eip712
 from ..modules import quorum
+from ..modules import rounds
+from ..modules import templates
 initializes: eip712
 initializes: quorum
-
-
-# @dev A tournament's payout rule: kinds (0 none, 1 CORR, 2 MMC, 3 TC, 4 ALPHA, 5 MPC, 6 FNC) and
-# multipliers (10^-6) of three scores, clips (10^-12), stake threshold (U), kappa (10^-6).
-struct Template:
-    kinds: uint256[3]
-    multipliers: uint256[3]
-    clip_up: uint256
-    clip_down: uint256
-    threshold: uint256
-    kappa: uint256
-
-
-# @dev Bounds of every round, in seconds. Production values:
-# notice      24 h   from the announcement to the close, at least
-# gap         20 h   from one close to the next, at least
-# max_ahead   14 d   from the announcement to the close, at most
-# max_horizon 90 d   from the close to the scores, at most (60 trading days)
-# grace        7 d   in which the commit is taken once the horizon has passed
-# window       2 d   from the commit to its finality
-struct Timing:
-    notice: uint256
-    gap: uint256
-    max_ahead: uint256
-    max_horizon: uint256
-    grace: uint256
-    window: uint256
-
-
-# @dev The last announced round (0 before the first), its close and phi, and the epoch of signers
-# and the template that the next announcement takes.
-struct Latest:
-    number: uint256
-    closes: uint256
-    phi: uint256
-    epoch: uint256
-    template: uint256
-
-
-# @dev What an announcement fixes. `template` numbers a template of this contract.
-struct Announcement:
-    opens: uint256
-    closes: uint256
-    horizon: uint256
-    phi: uint256
-    epoch: uint256
-    template: uint256
-
-
-# @dev What a commit fixes, besides the head of the batch chain. `at_risk` in U.
-struct Commitment:
-    at_risk: uint256
-    words: uint256
-    committed_at: uint256
+initializes: rounds
+initializes: templates
 
 
 # @dev All about a round. `status`: 0 not announced, 1 announced, 2 committed, 3 final. Fields of
@@ -103,24 +54,8 @@ _COMMITTED: constant(uint256) = 2
 _FINAL: constant(uint256) = 3
 
 
-_ONE: constant(uint256) = 10**6
-_MIN_PHI: constant(uint256) = 500_000
-_MAX_PHI_STEP: constant(uint256) = 100_000
-_MAX_CLIP: constant(uint256) = 10**12
-_MAX_MULTIPLIER: constant(uint256) = 10**8
-_MAX_KAPPA: constant(uint256) = 10**6
-_MAX_KIND: constant(uint256) = 6
-_MAX_SECONDS: constant(uint256) = 2**32 - 1
 _MAX_WORDS: constant(uint256) = 2**18
 _MAX_AMOUNT: constant(uint256) = 2**56 - 1
-
-
-_M3: constant(uint256) = 2**3 - 1
-_M19: constant(uint256) = 2**19 - 1
-_M20: constant(uint256) = 2**20 - 1
-_M27: constant(uint256) = 2**27 - 1
-_M32: constant(uint256) = 2**32 - 1
-_M40: constant(uint256) = 2**40 - 1
 
 
 _COMMIT_TYPE: constant(bytes32) = keccak256(
@@ -133,24 +68,11 @@ POOL: public(immutable(address))
 TOURNAMENT: public(immutable(uint256))
 
 
-_TIMING: immutable(Timing)
+_TIMING: immutable(bounds.Timing)
 
 
 # @dev The account that announces rounds.
 announcer: public(address)
-
-
-# @dev Latest: number 32 | closes 40 | phi 20 | epoch 32 | template 32, from the lowest bit.
-_latest: uint256
-
-
-# @dev By number, from 1: multipliers 27 | 27 | 27 | clip_up 40 | clip_down 40 | threshold 56 |
-# kappa 20 | kinds 3 | 3 | 3, from the lowest bit; 10 unused.
-_templates: HashMap[uint256, uint256]
-
-
-# @dev By round: opens 40 | closes 40 | horizon 40 | phi 20 | epoch 32 | template 32; 52 unused.
-_announcements: HashMap[uint256, uint256]
 
 
 # @dev By round: the hash of all it was announced with.
@@ -159,15 +81,6 @@ announce_hash: public(HashMap[uint256, bytes32])
 
 # @dev By round: the first link of its batch chain; zero until the commit.
 _chain_heads: HashMap[uint256, bytes32]
-
-
-# @dev By round: at risk 56 | words 19 | time of the commit 40; 141 unused.
-_commitments: HashMap[uint256, uint256]
-
-
-event TemplateAdded:
-    template_hash: indexed(bytes32)
-    template: Template
 
 
 event Announced:
@@ -191,7 +104,7 @@ event Committed:
     close_block_hash: bytes32
     manifest: bytes32
     meta_root: bytes32
-    signers: DynArray[address, 16]
+    signers: uint256
 
 
 @deploy
@@ -201,8 +114,8 @@ def __init__(
     announcer: address,
     signers: DynArray[address, quorum.MAX_SIGNERS],
     threshold: uint256,
-    template: Template,
-    timing: Timing,
+    template: templates.Template,
+    timing: bounds.Timing,
 ):
     """
     @param pool The tournament's StakePool, deployed before or after this contract.
@@ -219,14 +132,12 @@ def __init__(
     self.announcer = announcer
     eip712.__init__()
     quorum.__init__(signers, threshold)
-    self._check_timing(timing)
+    bounds._check_timing(timing)
     _TIMING = timing
-    self._check_template(template)
-    self._templates[1] = self._pack_template(template)
-    log TemplateAdded(template_hash=self._template_hash(template), template=template)
+    templates._add(1, template)
     # Phi counts as 1 before the first round, so that its first step is bounded as well.
-    self._latest = self._pack_latest(
-        Latest(number=0, closes=0, phi=_ONE, epoch=quorum.FIRST_EPOCH, template=1)
+    rounds._store_latest(
+        rounds.Latest(number=0, closes=0, phi=bounds.ONE, epoch=quorum.FIRST_EPOCH, template=1)
     )
 
 
@@ -252,12 +163,12 @@ def announce(
     @return bytes32 The announcement's hash.
     """
     assert msg.sender == self.announcer, "oracle: not announcer"
-    latest: Latest = self._unpack_latest()
+    latest: rounds.Latest = rounds._load_latest()
     assert k == latest.number + 1, "oracle: round order"
-    self._check_times(latest, opens, closes, horizon)
-    self._check_phi(latest.phi, phi, series_hash)
+    bounds._check_times(_TIMING, latest.closes, opens, closes, horizon)
+    bounds._check_phi(latest.phi, phi, series_hash)
     assert spec_hash != empty(bytes32), "oracle: zero spec hash"
-    template_hash: bytes32 = self._template_hash(self._template(latest.template))
+    template_hash: bytes32 = templates._hash(templates._get(latest.template))
     announced: bytes32 = keccak256(
         abi_encode(
             POOL,
@@ -274,20 +185,21 @@ def announce(
         )
     )
     self.announce_hash[k] = announced
-    self._announcements[k] = self._pack_announcement(
-        Announcement(
+    rounds._store_announcement(
+        k,
+        rounds.Announcement(
             opens=opens,
             closes=closes,
             horizon=horizon,
             phi=phi,
             epoch=latest.epoch,
             template=latest.template,
-        )
+        ),
     )
     latest.number = k
     latest.closes = closes
     latest.phi = phi
-    self._latest = self._pack_latest(latest)
+    rounds._store_latest(latest)
     log Announced(
         round=k,
         opens=opens,
@@ -326,8 +238,8 @@ def commit(
     @param meta_root Merkle root of the meta model.
     @param signatures Signatures over the Commit, by ascending signer.
     """
-    round: Announcement = self._announcement(k)
-    assert self._commitments[k] == 0, "oracle: already committed"
+    round: rounds.Announcement = self._announced(k)
+    assert rounds._commitment(k).committed_at == 0, "oracle: already committed"
     due: uint256 = round.closes + round.horizon
     assert block.timestamp >= due, "oracle: too early"
     assert block.timestamp <= due + _TIMING.grace, "oracle: too late"
@@ -337,9 +249,11 @@ def commit(
     digest: bytes32 = self._commit_digest(
         k, round.epoch, close_block_hash, chain_head, at_risk, words, manifest, meta_root
     )
-    signers: DynArray[address, quorum.MAX_SIGNERS] = quorum._check(digest, round.epoch, signatures)
+    signers: uint256 = quorum._check(digest, round.epoch, signatures)
     self._chain_heads[k] = chain_head
-    self._commitments[k] = at_risk | (words << 56) | (block.timestamp << 75)
+    rounds._store_commitment(
+        k, rounds.Commitment(at_risk=at_risk, words=words, committed_at=block.timestamp)
+    )
     log Committed(
         round=k,
         chain_head=chain_head,
@@ -360,11 +274,11 @@ def settlement(k: uint256) -> IRoundOracle.Settlement:
     @param k The round.
     @return Settlement What the pool computes the round's coefficients from.
     """
-    round: Announcement = self._announcement(k)
-    commitment: Commitment = self._commitment(k)
+    round: rounds.Announcement = self._announced(k)
+    commitment: rounds.Commitment = rounds._commitment(k)
     assert commitment.committed_at != 0, "oracle: not committed"
     assert block.timestamp >= commitment.committed_at + _TIMING.window, "oracle: not final"
-    template: Template = self._template(round.template)
+    template: templates.Template = templates._get(round.template)
     return IRoundOracle.Settlement(
         chain_head=self._chain_heads[k],
         words=commitment.words,
@@ -385,10 +299,10 @@ def round_of(k: uint256) -> Round:
     @param k Any round.
     @return Round All that is known of it; a status of 0 and zeros before its announcement.
     """
-    if self._announcements[k] == 0:
+    announcement: rounds.Announcement = rounds._announcement(k)
+    if announcement.closes == 0:
         return empty(Round)
-    announcement: Announcement = self._announcement(k)
-    commitment: Commitment = self._commitment(k)
+    commitment: rounds.Commitment = rounds._commitment(k)
     status: uint256 = _ANNOUNCED
     final_at: uint256 = 0
     if commitment.committed_at != 0:
@@ -402,7 +316,7 @@ def round_of(k: uint256) -> Round:
         phi=announcement.phi,
         epoch=announcement.epoch,
         announce_hash=self.announce_hash[k],
-        template_hash=self._template_hash(self._template(announcement.template)),
+        template_hash=templates._hash(templates._get(announcement.template)),
         chain_head=self._chain_heads[k],
         at_risk=commitment.at_risk,
         words=commitment.words,
@@ -433,7 +347,7 @@ def digest(
     @param meta_root Merkle root of the meta model.
     @return bytes32 The EIP-712 digest.
     """
-    epoch: uint256 = self._announcement(k).epoch
+    epoch: uint256 = self._announced(k).epoch
     return self._commit_digest(
         k, epoch, close_block_hash, chain_head, at_risk, words, manifest, meta_root
     )
@@ -441,20 +355,20 @@ def digest(
 
 @external
 @view
-def latest() -> Latest:
+def latest() -> rounds.Latest:
     """
     @return Latest The last announced round, and what the next announcement takes.
     """
-    return self._unpack_latest()
+    return rounds._load_latest()
 
 
 @external
 @view
-def template() -> Template:
+def template() -> templates.Template:
     """
     @return Template The payout rule that the next announcement takes.
     """
-    return self._template(self._unpack_latest().template)
+    return templates._get(rounds._load_latest().template)
 
 
 @external
@@ -463,12 +377,12 @@ def template_hash() -> bytes32:
     """
     @return bytes32 The hash of `template()`, part of every announcement's hash.
     """
-    return self._template_hash(self._template(self._unpack_latest().template))
+    return templates._hash(templates._get(rounds._load_latest().template))
 
 
 @external
 @view
-def timing() -> Timing:
+def timing() -> bounds.Timing:
     """
     @return Timing The bounds of every round, in seconds.
     """
@@ -506,72 +420,15 @@ def is_signer(signer: address, epoch: uint256) -> bool:
 
 @internal
 @view
-def _check_times(latest: Latest, opens: uint256, closes: uint256, horizon: uint256):
+def _announced(k: uint256) -> rounds.Announcement:
     """
-    @dev Reverts unless a round's times lie inside the bounds.
-    @param latest The last announced round.
-    @param opens The block time in seconds at which it opens.
-    @param closes The block time in seconds at which it closes.
-    @param horizon Seconds from the close until the commit may come.
+    @dev Reverts for a round that was not announced.
+    @param k The round.
+    @return Announcement What the announcement fixed.
     """
-    timing: Timing = _TIMING
-    assert opens >= block.timestamp, "oracle: opens in the past"
-    assert opens < closes, "oracle: closes before it opens"
-    assert closes >= block.timestamp + timing.notice, "oracle: notice too short"
-    assert closes >= latest.closes + timing.gap, "oracle: gap too short"
-    assert closes <= block.timestamp + timing.max_ahead, "oracle: too far ahead"
-    assert horizon != 0 and horizon <= timing.max_horizon, "oracle: bad horizon"
-
-
-@internal
-@pure
-def _check_phi(previous: uint256, phi: uint256, series_hash: bytes32):
-    """
-    @dev Reverts unless phi lies in [0.5, 1], within 0.1 of the last one, and names its series.
-    @param previous Phi of the last announced round, at 10^-6.
-    @param phi The new phi, at 10^-6.
-    @param series_hash Hash of the volatility series behind it.
-    """
-    assert phi >= _MIN_PHI and phi <= _ONE, "oracle: bad phi"
-    assert max(phi, previous) - min(phi, previous) <= _MAX_PHI_STEP, "oracle: phi step"
-    assert phi == _ONE or series_hash != empty(bytes32), "oracle: phi without series"
-
-
-@internal
-@pure
-def _check_timing(timing: Timing):
-    """
-    @dev Every bound is a number of seconds that fits 32 bits, none is zero, and a round with
-         enough notice can be announced.
-    @param timing The bounds.
-    """
-    for seconds: uint256 in [
-        timing.notice,
-        timing.gap,
-        timing.max_ahead,
-        timing.max_horizon,
-        timing.grace,
-        timing.window,
-    ]:
-        assert seconds != 0 and seconds <= _MAX_SECONDS, "oracle: bad timing"
-    assert timing.notice <= timing.max_ahead, "oracle: notice beyond max ahead"
-
-
-@internal
-@pure
-def _check_template(template: Template):
-    """
-    @dev Every value is inside the range of docs/formats.md, section 1, and a score of kind none
-         pays nothing.
-    @param template The payout rule.
-    """
-    for i: uint256 in range(3):
-        assert template.kinds[i] <= _MAX_KIND, "oracle: bad kind"
-        assert template.multipliers[i] <= _MAX_MULTIPLIER, "oracle: bad multiplier"
-        assert template.kinds[i] != 0 or template.multipliers[i] == 0, "oracle: pays no score"
-    assert max(template.clip_up, template.clip_down) <= _MAX_CLIP, "oracle: bad clip"
-    assert template.threshold != 0 and template.threshold <= _MAX_AMOUNT, "oracle: bad threshold"
-    assert template.kappa <= _MAX_KAPPA, "oracle: bad kappa"
+    announcement: rounds.Announcement = rounds._announcement(k)
+    assert announcement.closes != 0, "oracle: not announced"
+    return announcement
 
 
 @internal
@@ -615,135 +472,4 @@ def _commit_digest(
                 meta_root,
             )
         )
-    )
-
-
-@internal
-@pure
-def _template_hash(template: Template) -> bytes32:
-    """
-    @param template A payout rule.
-    @return bytes32 Its hash.
-    """
-    return keccak256(abi_encode(template))
-
-
-@internal
-@view
-def _template(number: uint256) -> Template:
-    """
-    @param number A template's number.
-    @return Template The payout rule.
-    """
-    word: uint256 = self._templates[number]
-    return Template(
-        kinds=[(word >> 237) & _M3, (word >> 240) & _M3, (word >> 243) & _M3],
-        multipliers=[word & _M27, (word >> 27) & _M27, (word >> 54) & _M27],
-        clip_up=(word >> 81) & _M40,
-        clip_down=(word >> 121) & _M40,
-        threshold=(word >> 161) & _MAX_AMOUNT,
-        kappa=(word >> 217) & _M20,
-    )
-
-
-@internal
-@pure
-def _pack_template(template: Template) -> uint256:
-    """
-    @param template A checked payout rule: every field fits its bits.
-    @return uint256 Its word in `_templates`.
-    """
-    return (
-        template.multipliers[0]
-        | (template.multipliers[1] << 27)
-        | (template.multipliers[2] << 54)
-        | (template.clip_up << 81)
-        | (template.clip_down << 121)
-        | (template.threshold << 161)
-        | (template.kappa << 217)
-        | (template.kinds[0] << 237)
-        | (template.kinds[1] << 240)
-        | (template.kinds[2] << 243)
-    )
-
-
-@internal
-@view
-def _unpack_latest() -> Latest:
-    """
-    @return Latest The fields of `_latest`.
-    """
-    word: uint256 = self._latest
-    return Latest(
-        number=word & _M32,
-        closes=(word >> 32) & _M40,
-        phi=(word >> 72) & _M20,
-        epoch=(word >> 92) & _M32,
-        template=(word >> 124) & _M32,
-    )
-
-
-@internal
-@pure
-def _pack_latest(latest: Latest) -> uint256:
-    """
-    @param latest Values that passed the checks of `announce`.
-    @return uint256 The word `_latest`.
-    """
-    return (
-        latest.number
-        | (latest.closes << 32)
-        | (latest.phi << 72)
-        | (latest.epoch << 92)
-        | (latest.template << 124)
-    )
-
-
-@internal
-@view
-def _announcement(k: uint256) -> Announcement:
-    """
-    @dev Reverts for a round that was not announced.
-    @param k The round.
-    @return Announcement What the announcement fixed.
-    """
-    word: uint256 = self._announcements[k]
-    assert word != 0, "oracle: not announced"
-    return Announcement(
-        opens=word & _M40,
-        closes=(word >> 40) & _M40,
-        horizon=(word >> 80) & _M40,
-        phi=(word >> 120) & _M20,
-        epoch=(word >> 140) & _M32,
-        template=(word >> 172) & _M32,
-    )
-
-
-@internal
-@pure
-def _pack_announcement(announcement: Announcement) -> uint256:
-    """
-    @param announcement Values that passed the checks of `announce`.
-    @return uint256 The word of `_announcements`.
-    """
-    return (
-        announcement.opens
-        | (announcement.closes << 40)
-        | (announcement.horizon << 80)
-        | (announcement.phi << 120)
-        | (announcement.epoch << 140)
-        | (announcement.template << 172)
-    )
-
-
-@internal
-@view
-def _commitment(k: uint256) -> Commitment:
-    """
-    @param k Any round.
-    @return Commitment What the commit fixed; zeros before it.
-    """
-    word: uint256 = self._commitments[k]
-    return Commitment(
-        at_risk=word & _MAX_AMOUNT, words=(word >> 56) & _M19, committed_at=(word >> 75) & _M40
     )

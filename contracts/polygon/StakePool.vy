@@ -31,40 +31,25 @@ from ..interfaces import IStakePool
 implements: IStakePool
 
 
-# @dev Slot A, in U except `hint`: the sum of all lanes, the deposits in queues, the sum of all
-# out lanes, the vault that gains are paid from, and a round at or below `target()`.
-struct Ledger:
-    staked: uint256
-    queued: uint256
-    out: uint256
-    vault: uint256
-    hint: uint256
+from ..modules import books
+from ..modules import lanes
+from ..modules import payout
+from ..modules import requests
+initializes: lanes
+initializes: requests
+initializes: books
 
 
-# @dev Slot B: U owed to the burn; the round to settle next, since when it is so and when the one
-# before it was settled (seconds); of that round the next admissible word, the end of its words
-# and whether it has begun; and the last announced round.
-struct Progress:
-    burn_owed: uint256
-    head: uint256
-    head_since: uint256
-    last_terminal: uint256
-    next_word: uint256
-    words: uint256
-    begun: bool
-    last_announced: uint256
-
-
-# @dev A round's arithmetic: score coefficients at 10^-6, clips at 10^-12, hardening per level at
-# 2^-16 and the scale of gains at 2^-40.
-struct Coefficients:
-    c1: uint256
-    c2: uint256
-    c3: uint256
-    up: uint256
-    down: uint256
-    hk: uint256
-    scale: uint256
+exports: (
+    lanes.stake_of,
+    lanes.claimable_of,
+    lanes.lane_words,
+    lanes.out_words,
+    requests.record_of,
+    requests.queue,
+    books.totals,
+    books.state,
+)
 
 
 # @dev What the pool knows of a round. `close` in seconds, 0 before its announcement; `queue_head`
@@ -74,27 +59,7 @@ struct RoundState:
     close: uint256
     queue_head: uint256
     cursor: bytes32
-    coefficients: Coefficients
-
-
-# @dev Parts of what the pool holds, in U.
-struct Totals:
-    staked: uint256
-    queued: uint256
-    out: uint256
-    vault: uint256
-    burn_owed: uint256
-
-
-# @dev Progress without the burn: see there.
-struct State:
-    head: uint256
-    head_since: uint256
-    last_terminal: uint256
-    next_word: uint256
-    words: uint256
-    begun: bool
-    last_announced: uint256
+    coefficients: payout.Coefficients
 
 
 # @dev Wei in a unit, and the least deposit or partial release: 0.1 NMR.
@@ -102,91 +67,36 @@ _UNIT: constant(uint256) = 10**9
 _MIN: constant(uint256) = 10**8
 
 
-# @dev Modes of a model: gains stay in the stake, or leave it.
-_COMPOUND: constant(uint256) = 1
-_TAKE_PROFIT: constant(uint256) = 2
-
-
 # @dev Rounds from the head to the last announced one, at most.
 _MAX_PENDING: constant(uint256) = 96
 
 
 _MAX_MODELS: constant(uint256) = 2**20
-_MAX_WORDS: constant(uint256) = 2**18
-_PAGE: constant(uint256) = 1024
-
-
-_M19: constant(uint256) = 2**19 - 1
-_M20: constant(uint256) = 2**20 - 1
-_M32: constant(uint256) = 2**32 - 1
-_M40: constant(uint256) = 2**40 - 1
-_M56: constant(uint256) = 2**56 - 1
-_M64: constant(uint256) = 2**64 - 1
-
-
-# @dev A release of this much, or more, means all there is.
-_RELEASE_ALL: constant(uint256) = _M56
-
-
-# @dev Fields of a queue record: deposit 56 | release 56 | mode 2 | next model's id + 1, 21.
-_RELEASE_SHIFT: constant(uint256) = 56
-_MODE_SHIFT: constant(uint256) = 112
-_NEXT_SHIFT: constant(uint256) = 114
-_MODE_MASK: constant(uint256) = 3 << _MODE_SHIFT
-
-
-# @dev Where `queue` puts a record's model, above the record.
-_MODEL_SHIFT: constant(uint256) = 160
-
-
-# @dev The take-profit bit of a lane, and of each lane of a word.
-_TAKE_PROFIT_BIT: constant(uint256) = 2**63
-_MODES: constant(uint256) = 2**63 | 2**127 | 2**191 | 2**255
+_MAX_CLOSE: constant(uint256) = 2**40 - 1
 
 
 # @dev The first score of each lane of a score word, and the bias of each of its scores.
-_SCORES: constant(uint256) = _M20 | (_M20 << 64) | (_M20 << 128) | (_M20 << 192)
+_SCORES: constant(uint256) = (2**20 - 1) * (1 + 2**64 + 2**128 + 2**192)
 _BIAS: constant(uint256) = 2**19
-_LANE_BIAS: constant(uint256) = _BIAS | (_BIAS << 20) | (_BIAS << 40)
-_WORD_BIAS: constant(uint256) = (
-    _LANE_BIAS | (_LANE_BIAS << 64) | (_LANE_BIAS << 128) | (_LANE_BIAS << 192)
-)
-_MAX_SCORE: constant(uint256) = _BIAS - 1
+_WORD_BIAS: constant(uint256) = _BIAS * (1 + 2**20 + 2**40) * (1 + 2**64 + 2**128 + 2**192)
 
 
-_MILLIONTH: constant(uint256) = 10**6
-_RATE_ONE: constant(uint256) = 10**12
-_SCALE_ONE: constant(uint256) = 2**40
-_GAIN_ONE: constant(uint256) = _RATE_ONE * _SCALE_ONE
-_HARDENING_ONE: constant(uint256) = 2**16
-_MAX_LEVEL: constant(uint256) = 15
+_M56: constant(uint256) = lanes.M56
+_M64: constant(uint256) = lanes.M64
+_TAKE_PROFIT: constant(uint256) = lanes.TAKE_PROFIT_BITS
+_MAX_LEVEL: constant(uint256) = payout.MAX_LEVEL
+_HARDENING_ONE: constant(uint256) = payout.HARDENING_ONE
+_RATE_ONE: constant(uint256) = payout.RATE_ONE
 
 
-# @dev Bits of a coefficient, and of hardening per level (at most 65536 / 15).
-_COEFFICIENT_BITS: constant(uint256) = 40
-_MAX_HK: constant(uint256) = 2**15 - 1
+# @dev What a gain's product of stake, rate and scale is divided by.
+_GAIN_ONE: constant(uint256) = _RATE_ONE * payout.SCALE_ONE
 
 
 # @dev NMR on this chain, the tournament's rounds, and its models.
 TOKEN: public(immutable(address))
 ORACLE: public(immutable(address))
 REGISTRY: public(immutable(address))
-
-
-# @dev Stake of model m: word m >> 2, bit 64 * (m & 3): stake 56 | unused 7 | take-profit 1.
-_lanes: uint256[_MAX_WORDS]
-
-
-# @dev Claimable U of model m, in the same place, 64 bits.
-_out_lanes: uint256[_MAX_WORDS]
-
-
-# @dev Queue records, by round and model.
-_pend: HashMap[uint256, HashMap[uint256, uint256]]
-
-
-# @dev First model of each round's queue: its id + 1; 0 for an empty queue.
-_q_head: HashMap[uint256, uint256]
 
 
 # @dev Close of each announced round, in seconds (40 bits); 216 unused.
@@ -199,15 +109,6 @@ _cursor: HashMap[uint256, bytes32]
 
 # @dev By round: c1 40 | c2 40 | c3 40 | up 40 | down 40 | hk 15 | scale 41, from the lowest bit.
 _coefficients: HashMap[uint256, uint256]
-
-
-# @dev Slot A: staked 56 | queued 56 | out 56 | vault 56 | hint 32, from the lowest bit.
-_ledger: uint256
-
-
-# @dev Slot B: burn_owed 56 | head 32 | head_since 40 | last_terminal 40 | next_word 19 | words 19 |
-# begun 1 | last_announced 32, from the lowest bit; 17 unused.
-_progress: uint256
 
 
 event RoundScheduled:
@@ -257,7 +158,7 @@ event RoundBegun:
     chain_head: bytes32
     words: uint256
     at_risk: uint256
-    coefficients: Coefficients
+    coefficients: payout.Coefficients
 
 
 event BatchSettled:
@@ -284,8 +185,8 @@ def __init__(token: address, oracle: address, registry: address):
     TOKEN = token
     ORACLE = oracle
     REGISTRY = registry
-    self._store_progress(
-        Progress(
+    books._store_progress(
+        books.Progress(
             burn_owed=0,
             head=1,
             head_since=block.timestamp,
@@ -306,14 +207,14 @@ def schedule(k: uint256, close: uint256):
     @param close The block time in seconds from which the round takes no more requests.
     """
     assert msg.sender == ORACLE, "pool: not oracle"
-    progress: Progress = self._load_progress()
+    progress: books.Progress = books._load_progress()
     assert k == progress.last_announced + 1, "pool: round order"
     assert k < progress.head + _MAX_PENDING, "pool: too many pending"
     assert close > max(block.timestamp, self._closes[k - 1]), "pool: close in the past"
-    assert close <= _M40, "pool: close"
+    assert close <= _MAX_CLOSE, "pool: bad close"
     self._closes[k] = close
     progress.last_announced = k
-    self._store_progress(progress)
+    books._store_progress(progress)
     log RoundScheduled(round=k, close=close)
 
 
@@ -330,16 +231,14 @@ def deposit(model: uint256, amount: uint256, max_round: uint256) -> uint256:
     units: uint256 = self._units(amount)
     assert units >= _MIN, "pool: below minimum"
     assert msg.sender == staticcall IModelRegistry(REGISTRY).owner_of(model), "pool: not owner"
-    ledger: Ledger = self._load_ledger()
-    progress: Progress = self._load_progress()
-    self._check_capacity(ledger, progress, units)
-    round: uint256 = self._target(ledger, progress, max_round)
-    record: uint256 = self._pend[round][model]
-    # The record's deposit is part of `queued`, so the sum stays in its 56 bits.
-    self._put(round, model, record, record + units)
-    ledger.queued += units
-    ledger.hint = round
-    self._store_ledger(ledger)
+    held: books.Holdings = books._load_holdings()
+    progress: books.Progress = books._load_progress()
+    books._check_capacity(held, progress, units)
+    round: uint256 = self._target(held, progress, max_round)
+    requests._add_deposit(round, model, units)
+    held.queued += units
+    held.hint = round
+    books._store_holdings(held)
     log Deposited(model=model, round=round, owner=msg.sender, amount=units)
     self._pull(amount)
     return round
@@ -356,16 +255,13 @@ def request_release(model: uint256, amount: uint256, max_round: uint256) -> uint
     @param max_round The last round that the caller agrees to join.
     @return uint256 The round.
     """
-    units: uint256 = _RELEASE_ALL
+    units: uint256 = requests.RELEASE_ALL
     if amount != max_value(uint256):
         units = self._units(amount)
         assert units >= _MIN, "pool: below minimum"
     round: uint256 = self._authorize(model, max_round)
-    record: uint256 = self._pend[round][model]
-    before: uint256 = (record >> _RELEASE_SHIFT) & _M56
-    after: uint256 = min(before + units, _RELEASE_ALL)
-    self._put(round, model, record, record + ((after - before) << _RELEASE_SHIFT))
-    log ReleaseRequested(model=model, round=round, amount=min(units, _RELEASE_ALL))
+    requests._add_release(round, model, units)
+    log ReleaseRequested(model=model, round=round, amount=min(units, requests.RELEASE_ALL))
     return round
 
 
@@ -379,10 +275,9 @@ def set_mode(model: uint256, mode: uint256, max_round: uint256) -> uint256:
     @param max_round The last round that the caller agrees to join.
     @return uint256 The round.
     """
-    assert mode == _COMPOUND or mode == _TAKE_PROFIT, "pool: mode"
+    assert mode == lanes.COMPOUND or mode == lanes.TAKE_PROFIT, "pool: mode"
     round: uint256 = self._authorize(model, max_round)
-    record: uint256 = self._pend[round][model]
-    self._put(round, model, record, (record & ~_MODE_MASK) | (mode << _MODE_SHIFT))
+    requests._set_mode(round, model, mode)
     log ModeRequested(model=model, round=round, mode=mode)
     return round
 
@@ -394,17 +289,14 @@ def claim(model: uint256) -> uint256:
     @param model The model's id.
     @return uint256 The amount in wei.
     """
-    payout: address = extcall IModelRegistry(REGISTRY).use_nonce_for_claim(model)
-    offset: uint256 = 64 * (model & 3)
-    word: uint256 = self._out_lanes[model >> 2]
-    units: uint256 = (word >> offset) & _M64
+    receiver: address = extcall IModelRegistry(REGISTRY).use_nonce_for_claim(model)
+    units: uint256 = lanes._take(model)
     assert units != 0, "pool: nothing to claim"
-    self._out_lanes[model >> 2] = word - (units << offset)
-    ledger: Ledger = self._load_ledger()
-    ledger.out -= units
-    self._store_ledger(ledger)
-    log Claimed(model=model, payout=payout, amount=units)
-    assert extcall IERC20(TOKEN).transfer(payout, units * _UNIT), "pool: transfer failed"
+    held: books.Holdings = books._load_holdings()
+    held.out -= units
+    books._store_holdings(held)
+    log Claimed(model=model, payout=receiver, amount=units)
+    assert extcall IERC20(TOKEN).transfer(receiver, units * _UNIT), "pool: transfer failed"
     return units * _UNIT
 
 
@@ -416,10 +308,10 @@ def fund(amount: uint256):
     """
     units: uint256 = self._units(amount)
     assert units != 0, "pool: zero amount"
-    ledger: Ledger = self._load_ledger()
-    self._check_capacity(ledger, self._load_progress(), units)
-    ledger.vault += units
-    self._store_ledger(ledger)
+    held: books.Holdings = books._load_holdings()
+    books._check_capacity(held, books._load_progress(), units)
+    held.vault += units
+    books._store_holdings(held)
     log Funded(sender=msg.sender, amount=units)
     self._pull(amount)
 
@@ -433,11 +325,11 @@ def drain(k: uint256, n: uint256) -> uint256:
     @param n How many requests at most.
     @return uint256 How many were applied.
     """
-    progress: Progress = self._load_progress()
+    progress: books.Progress = books._load_progress()
     assert k == progress.head, "pool: not head"
     assert k <= progress.last_announced and block.timestamp >= self._closes[k], "pool: open"
     assert not progress.begun, "pool: begun"
-    following: uint256 = self._q_head[k]
+    following: uint256 = requests._q_head[k]
     records: uint256 = 0
     deposited: uint256 = 0
     released: uint256 = 0
@@ -445,18 +337,17 @@ def drain(k: uint256, n: uint256) -> uint256:
         if following == 0:
             break
         model: uint256 = following - 1
-        record: uint256 = self._pend[k][model]
-        self._pend[k][model] = 0
-        deposited += record & _M56
-        released += self._apply(model, record)
+        request: requests.Request = requests._remove(k, model)
+        released += lanes._change(model, request.mode, request.deposit, request.release)
+        deposited += request.deposit
         records += 1
-        following = record >> _NEXT_SHIFT
-    self._q_head[k] = following
-    ledger: Ledger = self._load_ledger()
-    ledger.staked = ledger.staked + deposited - released
-    ledger.queued -= deposited
-    ledger.out += released
-    self._store_ledger(ledger)
+        following = request.following
+    requests._q_head[k] = following
+    held: books.Holdings = books._load_holdings()
+    held.staked = held.staked + deposited - released
+    held.queued -= deposited
+    held.out += released
+    books._store_holdings(held)
     log Drained(round=k, records=records, deposited=deposited, released=released)
     return records
 
@@ -468,14 +359,14 @@ def begin(k: uint256):
             first `settle` of a round does the same. Anyone may call it.
     @param k The head round.
     """
-    progress: Progress = self._load_progress()
+    progress: books.Progress = books._load_progress()
     assert k == progress.head, "pool: not head"
     assert not progress.begun, "pool: begun"
-    self._store_progress(self._begun(k, progress))
+    books._store_progress(self._begun(k, progress))
 
 
 @external
-def settle(k: uint256, start: uint256, next: bytes32, words: DynArray[uint256, _PAGE]):
+def settle(k: uint256, start: uint256, next: bytes32, words: DynArray[uint256, lanes.PAGE]):
     """
     @notice Applies one batch of scores to the stakes of the head round. The batches of a round
             form a hash chain and come in its order; the last one ends the round. Anyone may call
@@ -486,7 +377,7 @@ def settle(k: uint256, start: uint256, next: bytes32, words: DynArray[uint256, _
     @param words Score words.
     """
     # An admitted batch has start + len(words) <= 2^18, so that `i` stays inside both arrays.
-    c: Coefficients = self._admit(
+    c: payout.Coefficients = self._admit(
         k,
         start,
         next,
@@ -507,7 +398,7 @@ def settle(k: uint256, start: uint256, next: bytes32, words: DynArray[uint256, _
     # - hardening is below 2^62 * (2^16 + 15 * 2^15) < 2^82;
     # - a gain's product is below 2^56 * 2^40 * 2^41 = 2^137;
     # - a burn is at most the lane's stake, and all gains of a round at most the vault (see
-    #   `_begun`), so a lane plus its gain minus its burn, the out lanes, and the lanes of
+    #   payout.vy), so a lane plus its gain minus its burn, the out lanes, and the lanes of
     #   `gains`, `taken` and `burns`, which add up words, all stay in 0 ... held < 2^56.
     for scores: uint256 in words:
         if scores == 0:
@@ -515,12 +406,10 @@ def settle(k: uint256, start: uint256, next: bytes32, words: DynArray[uint256, _
             continue
         word: uint256 = scores ^ _WORD_BIAS
         sums: uint256 = unsafe_add(
-            unsafe_add(
-                unsafe_mul(c.c1, word & _SCORES), unsafe_mul(c.c2, (word >> 20) & _SCORES)
-            ),
+            unsafe_add(unsafe_mul(c.c1, word & _SCORES), unsafe_mul(c.c2, (word >> 20) & _SCORES)),
             unsafe_mul(c.c3, (word >> 40) & _SCORES),
         )
-        stakes: uint256 = self._lanes[i]
+        stakes: uint256 = lanes._lanes[i]
         gain: uint256 = 0
         burn: uint256 = 0
         x: uint256 = 0
@@ -565,14 +454,14 @@ def settle(k: uint256, start: uint256, next: bytes32, words: DynArray[uint256, _
         gains = unsafe_add(gains, gain)
         burns = unsafe_add(burns, burn)
         after: uint256 = unsafe_sub(unsafe_add(stakes, gain), burn)
-        if stakes & _MODES != 0:
+        if stakes & _TAKE_PROFIT != 0:
             # All 64 bits of each lane that takes profit.
-            profit: uint256 = gain & unsafe_mul((stakes & _MODES) >> 63, _M64)
-            self._out_lanes[i] = unsafe_add(self._out_lanes[i], profit)
+            profit: uint256 = gain & unsafe_mul((stakes & _TAKE_PROFIT) >> 63, _M64)
+            lanes._out_lanes[i] = unsafe_add(lanes._out_lanes[i], profit)
             taken = unsafe_add(taken, profit)
             after = unsafe_sub(after, profit)
         if after != stakes:
-            self._lanes[i] = after
+            lanes._lanes[i] = after
         i = unsafe_add(i, 1)
 
     self._book(k, start, len(words), gains, taken, burns)
@@ -588,132 +477,7 @@ def target() -> uint256:
             the one after the last announced.
     @return uint256 The round.
     """
-    return self._target(self._load_ledger(), self._load_progress(), max_value(uint256))
-
-
-@external
-@view
-def stake_of(model: uint256) -> uint256:
-    """
-    @param model The model's id, below 2^20.
-    @return uint256 The model's stake in wei, without what is queued.
-    """
-    assert model < _MAX_MODELS, "pool: unknown model"
-    return ((self._lanes[model >> 2] >> (64 * (model & 3))) & _M56) * _UNIT
-
-
-@external
-@view
-def claimable_of(model: uint256) -> uint256:
-    """
-    @param model The model's id, below 2^20.
-    @return uint256 What `claim` pays now, in wei.
-    """
-    assert model < _MAX_MODELS, "pool: unknown model"
-    return ((self._out_lanes[model >> 2] >> (64 * (model & 3))) & _M64) * _UNIT
-
-
-@external
-@view
-def record_of(k: uint256, model: uint256) -> uint256:
-    """
-    @param k Any round.
-    @param model The model's id.
-    @return uint256 The model's queue record, zero if there is none: deposit 56 | release 56 |
-            mode 2 | next model's id + 1, 21; amounts in U, a release of 2^56 - 1 means all.
-    """
-    return self._pend[k][model]
-
-
-@external
-@view
-def queue(k: uint256, from_id_plus_1: uint256, n: uint256) -> DynArray[uint256, _PAGE]:
-    """
-    @notice A page of a round's queue, newest first. The next page starts at the `next` field of
-            this page's last record; the queue ends where that is zero.
-    @param k Any round.
-    @param from_id_plus_1 A queued model's id + 1 to start at, or 0 for the first.
-    @param n How many records at most, up to 1,024.
-    @return DynArray The records as in `record_of`, each with its model's id at bit 160.
-    """
-    assert n <= _PAGE, "pool: page too long"
-    page: DynArray[uint256, _PAGE] = []
-    following: uint256 = from_id_plus_1
-    if following == 0:
-        following = self._q_head[k]
-    for _: uint256 in range(n, bound=_PAGE):
-        if following == 0:
-            break
-        model: uint256 = following - 1
-        record: uint256 = self._pend[k][model]
-        assert record != 0, "pool: not queued"
-        page.append(record | (model << _MODEL_SHIFT))
-        following = record >> _NEXT_SHIFT
-    return page
-
-
-@external
-@view
-def lane_words(start: uint256, n: uint256) -> DynArray[uint256, _PAGE]:
-    """
-    @param start Index of the first word; model m is in word m >> 2, at bit 64 * (m & 3).
-    @param n How many words, up to 1,024.
-    @return DynArray The words: per lane stake 56 (U) | unused 7 | take-profit 1.
-    """
-    self._check_page(start, n)
-    page: DynArray[uint256, _PAGE] = []
-    for i: uint256 in range(n, bound=_PAGE):
-        page.append(self._lanes[start + i])
-    return page
-
-
-@external
-@view
-def out_words(start: uint256, n: uint256) -> DynArray[uint256, _PAGE]:
-    """
-    @param start Index of the first word; model m is in word m >> 2, at bit 64 * (m & 3).
-    @param n How many words, up to 1,024.
-    @return DynArray The words: per lane claimable 64 (U).
-    """
-    self._check_page(start, n)
-    page: DynArray[uint256, _PAGE] = []
-    for i: uint256 in range(n, bound=_PAGE):
-        page.append(self._out_lanes[start + i])
-    return page
-
-
-@external
-@view
-def totals() -> Totals:
-    """
-    @return Totals What the pool holds, by part, in U.
-    """
-    ledger: Ledger = self._load_ledger()
-    return Totals(
-        staked=ledger.staked,
-        queued=ledger.queued,
-        out=ledger.out,
-        vault=ledger.vault,
-        burn_owed=self._load_progress().burn_owed,
-    )
-
-
-@external
-@view
-def state() -> State:
-    """
-    @return State Where the pool is in its rounds.
-    """
-    progress: Progress = self._load_progress()
-    return State(
-        head=progress.head,
-        head_since=progress.head_since,
-        last_terminal=progress.last_terminal,
-        next_word=progress.next_word,
-        words=progress.words,
-        begun=progress.begun,
-        last_announced=progress.last_announced,
-    )
+    return self._target(books._load_holdings(), books._load_progress(), max_value(uint256))
 
 
 @external
@@ -725,9 +489,9 @@ def round_state(k: uint256) -> RoundState:
     """
     return RoundState(
         close=self._closes[k],
-        queue_head=self._q_head[k],
+        queue_head=requests._q_head[k],
         cursor=self._cursor[k],
-        coefficients=self._load_coefficients(k),
+        coefficients=payout._unpack(self._coefficients[k]),
     )
 
 
@@ -741,21 +505,21 @@ def _authorize(model: uint256, max_round: uint256) -> uint256:
     """
     owner: address = extcall IModelRegistry(REGISTRY).use_nonce(model)
     assert msg.sender == owner, "pool: not owner"
-    return self._target(self._load_ledger(), self._load_progress(), max_round)
+    return self._target(books._load_holdings(), books._load_progress(), max_round)
 
 
 @internal
 @view
-def _target(ledger: Ledger, progress: Progress, max_round: uint256) -> uint256:
+def _target(held: books.Holdings, progress: books.Progress, max_round: uint256) -> uint256:
     """
     @dev Rounds below the hint are closed: it was the target once. So are rounds below the head.
          From the head to the last announced round there are at most `_MAX_PENDING`.
-    @param ledger Slot A.
+    @param held Slot A.
     @param progress Slot B.
     @param max_round The last round that the caller agrees to join.
     @return uint256 The round that requests join now.
     """
-    round: uint256 = max(ledger.hint, progress.head)
+    round: uint256 = max(held.hint, progress.head)
     for _: uint256 in range(_MAX_PENDING):
         if round > progress.last_announced or block.timestamp < self._closes[round]:
             break
@@ -765,78 +529,20 @@ def _target(ledger: Ledger, progress: Progress, max_round: uint256) -> uint256:
 
 
 @internal
-def _put(k: uint256, model: uint256, record: uint256, changed: uint256):
+def _begun(k: uint256, progress: books.Progress) -> books.Progress:
     """
-    @dev Stores a record, and links it in front of the queue at its first request. No request
-         leaves a record at zero.
-    @param k The round.
-    @param model The model's id.
-    @param record The record as it was.
-    @param changed The record as it becomes, its `next` field as before.
-    """
-    linked: uint256 = changed
-    if record == 0:
-        linked |= self._q_head[k] << _NEXT_SHIFT
-        self._q_head[k] = model + 1
-    self._pend[k][model] = linked
-
-
-@internal
-def _apply(model: uint256, record: uint256) -> uint256:
-    """
-    @dev Applies a record in its fixed order: mode, deposit, release. What is queued and what is
-         staked are parts of held, so the lane stays in its 56 bits.
-    @param model The model's id.
-    @param record Its queue record.
-    @return uint256 The released amount in U.
-    """
-    offset: uint256 = 64 * (model & 3)
-    word: uint256 = self._lanes[model >> 2]
-    mode: uint256 = (record >> _MODE_SHIFT) & 3
-    if mode == _COMPOUND:
-        word &= ~(_TAKE_PROFIT_BIT << offset)
-    elif mode == _TAKE_PROFIT:
-        word |= _TAKE_PROFIT_BIT << offset
-    stake: uint256 = ((word >> offset) & _M56) + (record & _M56)
-    released: uint256 = min((record >> _RELEASE_SHIFT) & _M56, stake)
-    word &= ~(_M56 << offset)
-    self._lanes[model >> 2] = word | ((stake - released) << offset)
-    if released != 0:
-        self._out_lanes[model >> 2] += released << offset
-    return released
-
-
-@internal
-def _begun(k: uint256, progress: Progress) -> Progress:
-    """
-    @dev Computes and stores the round's coefficients. Gains are scaled so that they cannot exceed
-         the vault: with rates at most `up`, stakes that sum to `staked`, and
-         scale / 2^40 <= vault / ceil(staked * up), their sum is at most the vault.
-         The checks bound what `settle` computes without overflow checks; the oracle contract
-         keeps narrower bounds, but the pool's safety does not rest on it.
+    @dev Stores the round's coefficients and the first link of its batches.
     @param k The head round.
     @param progress Slot B.
     @return Progress Slot B with the round begun, for the caller to store.
     """
-    assert self._q_head[k] == 0, "pool: queue"
+    assert requests._q_head[k] == 0, "pool: queue"
     terms: IRoundOracle.Settlement = staticcall IRoundOracle(ORACLE).settlement(k)
     assert terms.chain_head != empty(bytes32), "pool: no scores"
-    assert terms.words <= _MAX_WORDS, "pool: too many words"
-    assert max(terms.clip_up, terms.clip_down) <= _RATE_ONE, "pool: clip"
-    assert terms.kappa <= _MILLIONTH, "pool: kappa"
-    ledger: Ledger = self._load_ledger()
-    c: Coefficients = empty(Coefficients)
-    c.c1 = self._coefficient(terms.multipliers[0], terms)
-    c.c2 = self._coefficient(terms.multipliers[1], terms)
-    c.c3 = self._coefficient(terms.multipliers[2], terms)
-    c.up = min(terms.clip_up, (c.c1 + c.c2 + c.c3) * _MAX_SCORE)
-    c.down = terms.clip_down
-    c.hk = terms.kappa * _HARDENING_ONE // (_MAX_LEVEL * _MILLIONTH)
-    c.scale = _SCALE_ONE
-    need: uint256 = (ledger.staked * c.up + _RATE_ONE - 1) // _RATE_ONE
-    if ledger.vault < need:
-        c.scale = ledger.vault * _SCALE_ONE // need
-    self._coefficients[k] = self._pack_coefficients(c)
+    assert terms.words <= lanes.MAX_WORDS, "pool: too many words"
+    held: books.Holdings = books._load_holdings()
+    c: payout.Coefficients = payout._coefficients(terms, held.staked, held.vault)
+    self._coefficients[k] = payout._pack(c)
     self._cursor[k] = terms.chain_head
     log RoundBegun(
         round=k,
@@ -845,7 +551,7 @@ def _begun(k: uint256, progress: Progress) -> Progress:
         at_risk=terms.at_risk,
         coefficients=c,
     )
-    begun: Progress = progress
+    begun: books.Progress = progress
     begun.next_word = 0
     begun.words = terms.words
     begun.begun = True
@@ -853,28 +559,9 @@ def _begun(k: uint256, progress: Progress) -> Progress:
 
 
 @internal
-@pure
-def _coefficient(multiplier: uint256, terms: IRoundOracle.Settlement) -> uint256:
-    """
-    @dev Multiplier times phi times the payout factor min(1, threshold / at risk), rounded down
-         once.
-    @param multiplier A score's multiplier at 10^-6.
-    @param terms The round's terms.
-    @return uint256 The coefficient at 10^-6, below 2^40.
-    """
-    coefficient: uint256 = multiplier * terms.phi
-    if terms.at_risk <= terms.threshold:
-        coefficient = coefficient // _MILLIONTH
-    else:
-        coefficient = coefficient * terms.threshold // (_MILLIONTH * terms.at_risk)
-    assert coefficient >> _COEFFICIENT_BITS == 0, "pool: coefficient"
-    return coefficient
-
-
-@internal
 def _admit(
     k: uint256, start: uint256, next: bytes32, count: uint256, link: bytes32
-) -> Coefficients:
+) -> payout.Coefficients:
     """
     @dev Begins the round if need be, checks that the batch is the next of the chain and lies
          behind the words already settled and inside the round's words, and moves on. After the
@@ -886,7 +573,7 @@ def _admit(
     @param link Link of the batch.
     @return Coefficients The round's arithmetic.
     """
-    progress: Progress = self._load_progress()
+    progress: books.Progress = books._load_progress()
     assert k == progress.head, "pool: not head"
     if not progress.begun:
         progress = self._begun(k, progress)
@@ -902,8 +589,8 @@ def _admit(
         progress.next_word = 0
         progress.words = 0
         progress.begun = False
-    self._store_progress(progress)
-    return self._load_coefficients(k)
+    books._store_progress(progress)
+    return payout._unpack(self._coefficients[k])
 
 
 @internal
@@ -924,17 +611,15 @@ def _book(
     gained: uint256 = self._sum(gains)
     out: uint256 = self._sum(taken)
     burned: uint256 = self._sum(burns)
-    ledger: Ledger = self._load_ledger()
-    ledger.staked = ledger.staked + gained - out - burned
-    ledger.out += out
-    ledger.vault -= gained
-    self._store_ledger(ledger)
-    progress: Progress = self._load_progress()
+    held: books.Holdings = books._load_holdings()
+    held.staked = held.staked + gained - out - burned
+    held.out += out
+    held.vault -= gained
+    books._store_holdings(held)
+    progress: books.Progress = books._load_progress()
     progress.burn_owed += burned
-    self._store_progress(progress)
-    log BatchSettled(
-        round=k, start=start, words=count, gains=gained, taken=out, burns=burned
-    )
+    books._store_progress(progress)
+    log BatchSettled(round=k, start=start, words=count, gains=gained, taken=out, burns=burned)
 
 
 @internal
@@ -947,32 +632,6 @@ def _pull(amount: uint256):
     before: uint256 = staticcall token.balanceOf(self)
     assert extcall token.transferFrom(msg.sender, self, amount), "pool: transfer failed"
     assert staticcall token.balanceOf(self) == before + amount, "pool: inexact transfer"
-
-
-@internal
-@view
-def _check_capacity(ledger: Ledger, progress: Progress, units: uint256):
-    """
-    @dev Reverts unless held stays below 2^56 U.
-    @param ledger Slot A.
-    @param progress Slot B.
-    @param units The amount to add, in U.
-    """
-    held: uint256 = (
-        ledger.staked + ledger.queued + ledger.out + ledger.vault + progress.burn_owed
-    )
-    assert held + units <= _M56, "pool: capacity"
-
-
-@internal
-@pure
-def _check_page(start: uint256, n: uint256):
-    """
-    @param start Index of a page's first word.
-    @param n Its words.
-    """
-    assert n <= _PAGE, "pool: page too long"
-    assert start <= _MAX_WORDS - n, "pool: no such word"
 
 
 @internal
@@ -993,110 +652,7 @@ def _sum(vector: uint256) -> uint256:
     @param vector Four 64-bit numbers, each below 2^56.
     @return uint256 Their sum.
     """
-    return (
-        (vector & _M64) + ((vector >> 64) & _M64) + ((vector >> 128) & _M64) + (vector >> 192)
-    )
+    low: uint256 = (vector & _M64) + ((vector >> 64) & _M64)
+    return low + ((vector >> 128) & _M64) + (vector >> 192)
 
 
-@internal
-@view
-def _load_ledger() -> Ledger:
-    """
-    @return Ledger The fields of slot A.
-    """
-    word: uint256 = self._ledger
-    return Ledger(
-        staked=word & _M56,
-        queued=(word >> 56) & _M56,
-        out=(word >> 112) & _M56,
-        vault=(word >> 168) & _M56,
-        hint=word >> 224,
-    )
-
-
-@internal
-def _store_ledger(ledger: Ledger):
-    """
-    @param ledger The fields of slot A: parts of held, which is below 2^56, and a round.
-    """
-    self._ledger = (
-        ledger.staked
-        | (ledger.queued << 56)
-        | (ledger.out << 112)
-        | (ledger.vault << 168)
-        | (ledger.hint << 224)
-    )
-
-
-@internal
-@view
-def _load_progress() -> Progress:
-    """
-    @return Progress The fields of slot B.
-    """
-    word: uint256 = self._progress
-    return Progress(
-        burn_owed=word & _M56,
-        head=(word >> 56) & _M32,
-        head_since=(word >> 88) & _M40,
-        last_terminal=(word >> 128) & _M40,
-        next_word=(word >> 168) & _M19,
-        words=(word >> 187) & _M19,
-        begun=(word >> 206) & 1 == 1,
-        last_announced=(word >> 207) & _M32,
-    )
-
-
-@internal
-def _store_progress(progress: Progress):
-    """
-    @param progress The fields of slot B, each inside its bits.
-    """
-    self._progress = (
-        progress.burn_owed
-        | (progress.head << 56)
-        | (progress.head_since << 88)
-        | (progress.last_terminal << 128)
-        | (progress.next_word << 168)
-        | (progress.words << 187)
-        | (convert(progress.begun, uint256) << 206)
-        | (progress.last_announced << 207)
-    )
-
-
-@internal
-@view
-def _load_coefficients(k: uint256) -> Coefficients:
-    """
-    @param k Any round.
-    @return Coefficients The round's arithmetic, zeros before it begins.
-    """
-    word: uint256 = self._coefficients[k]
-    return Coefficients(
-        c1=word & _M40,
-        c2=(word >> 40) & _M40,
-        c3=(word >> 80) & _M40,
-        up=(word >> 120) & _M40,
-        down=(word >> 160) & _M40,
-        hk=(word >> 200) & _MAX_HK,
-        scale=word >> 215,
-    )
-
-
-@internal
-@pure
-def _pack_coefficients(c: Coefficients) -> uint256:
-    """
-    @param c A round's arithmetic: coefficients below 2^40, clips at most 10^12, hk below 2^15,
-           scale at most 2^40.
-    @return uint256 The word of `_coefficients`.
-    """
-    return (
-        c.c1
-        | (c.c2 << 40)
-        | (c.c3 << 80)
-        | (c.up << 120)
-        | (c.down << 160)
-        | (c.hk << 200)
-        | (c.scale << 215)
-    )

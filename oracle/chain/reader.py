@@ -213,6 +213,16 @@ class PoolReader:
         with readable(self.url):
             return self.oracle.functions.round_of(number).call()[8]
 
+    def target(self) -> int:
+        """The round that a stake action joins now."""
+        with readable(self.url):
+            return self.pool.functions.target().call()
+
+    def client(self) -> str:
+        """What the node calls itself."""
+        with readable(self.url):
+            return self.web3.client_version
+
     def open_rounds(self, at: Block) -> Iterator[RoundFacts]:
         """Announced rounds that are not settled, as of ``at``."""
         state = self.state(at.number)
@@ -281,7 +291,7 @@ class PoolReader:
             lanes=lanes,
             out=out,
             # The model drains from the end; a queue's first record is the newest.
-            queues={n: dict(reversed(self.queue(n, at).items())) for n in rounds},
+            queues={n: dict(reversed(q.items())) for n in rounds if (q := self.queue(n, at))},
             closes={n: self.round_state(n, at)["close"] for n in rounds},
             head=state["head"],
             last_announced=state["last_announced"],

@@ -54,7 +54,7 @@ def target_bins(values: NDArray[np.floating]) -> NDArray[np.float32]:
 def era_label(number: int) -> str:
     """Four digits, as in Numerai's files."""
     if not 0 < number <= 9999:
-        raise DatasetError(f"era {number} does not fit four digits; ask for fewer eras")
+        raise DatasetError(f"era {number} does not fit four digits", "ask for fewer eras")
     return f"{number:04d}"
 
 
@@ -65,7 +65,7 @@ def row_ids(seed: int, source: str, era: str, names: Sequence[str]) -> list[str]
     takes a long random seed and keeps it.
     """
     if seed < 0:
-        raise DatasetError(f"seed {seed} is negative; give a whole number of at least 0")
+        raise DatasetError(f"seed {seed} is negative", "give a whole number of at least 0")
     key = hashlib.blake2b(str(seed).encode(), digest_size=32).digest()
     return [
         "n"

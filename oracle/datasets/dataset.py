@@ -4,7 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from oracle.errors import InputError
+
 SPLITS = ("train", "validation", "live")
+ERA_COLUMN = "era"
 MAIN_TARGET = "target"
 META_MODEL_COLUMN = "numerai_meta_model"
 
@@ -27,8 +30,10 @@ Progress = Callable[[int, int, str], None]
 """Called with (steps done, steps in all, what is being done)."""
 
 
-class DatasetError(ValueError):
-    """The data cannot be built or read; the message says what is wrong, where, and the remedy."""
+class DatasetError(InputError):
+    """The data cannot be built or read."""
+
+    code = "bad_data"
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ class Window:
     @classmethod
     def ending(cls, prices: Array, day: int) -> "Window":
         """The window of `prices` (days, stocks) whose last day is row `day`."""
-        past = np.log(prices[max(0, day - MAX_HORIZON) : day + 1])
+        past = np.log(np.ascontiguousarray(prices[max(0, day - MAX_HORIZON) : day + 1]))
         returns = np.diff(past, axis=0)
         return cls(past, returns, returns.mean(axis=1))
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from oracle.datasets.dataset import (
     ABOUT_FILE,
+    ERA_COLUMN,
     FEATURES_FILE,
     MAIN_TARGET,
     SPLITS,
@@ -32,7 +33,6 @@ from oracle.datasets.dataset import (
 from oracle.tournaments.decimals import parse_unit
 
 ID = "id"
-ERA = "era"
 _PANDAS_INDEX = "__index_level_0__"  # Where pandas puts an index that has no name.
 
 
@@ -56,8 +56,8 @@ def open_dataset(root: Path) -> Dataset:
     missing = _first_missing(feature_sets["all"], columns)
     if missing is not None:
         raise DatasetError(
-            f"{root / split_file(missing[0])}: column {missing[1]} of {FEATURES_FILE} is missing; "
-            "the two files are of different releases"
+            f"{root / split_file(missing[0])}: column {missing[1]} of {FEATURES_FILE} is missing",
+            "take both files from one release",
         )
     about = _read_json(root / ABOUT_FILE) if (root / ABOUT_FILE).exists() else {}
     return Dataset(
@@ -79,14 +79,15 @@ def read_split(
 ) -> pd.DataFrame:
     """Rows of a split, indexed by `id`; `columns` (default: all) keep the order given.
 
-    With `eras`, only row groups that hold one of them are kept in memory. Features keep the type of the file (integers, or floats where NaN marks a missing one).
+    Given `eras`, only their rows are read into memory. Features keep the type of the file:
+    integers, or floats where NaN marks a missing one.
 
     Raises:
         DatasetError: the file is missing or damaged, lacks a column, has one of another type, or
             an id twice.
     """
     if split not in SPLITS:
-        raise DatasetError(f"there is no split {split}; choose from {', '.join(SPLITS)}")
+        raise DatasetError(f"there is no split {split}", f"choose from {', '.join(SPLITS)}")
     path = Path(root) / split_file(split)
     schema = _schema(path)
     id_column = _id_column(path, schema)
@@ -107,7 +108,7 @@ def read_benchmarks(root: Path, split: str) -> pd.DataFrame:
     table = _read_columns(path, None)
     frame = table.drop_columns([id_column]).to_pandas(ignore_metadata=True)
     frame.index = _unique_ids(path, table.column(id_column))
-    frame = frame.drop(columns=[ERA], errors="ignore")
+    frame = frame.drop(columns=[ERA_COLUMN], errors="ignore")
     if frame.empty or not all(np.issubdtype(kind, np.floating) for kind in frame.dtypes):
         raise DatasetError(f"{path}: must hold a column of floats for each benchmark model")
     return frame
@@ -190,7 +191,9 @@ def _read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise DatasetError(f"{path} is missing; a data set needs {path.name}") from None
+        raise DatasetError(
+            f"{path} is missing", "name the folder that holds the data set"
+        ) from None
     except (OSError, ValueError) as error:
         raise DatasetError(f"{path}: cannot be read as JSON ({error})") from error
     if not isinstance(content, dict):
@@ -241,8 +244,8 @@ def _parquet_error(path: Path, error: Exception) -> DatasetError:
     if isinstance(error, FileNotFoundError):
         return DatasetError(f"{path} is missing")
     return DatasetError(
-        f"{path}: cannot be read as Parquet ({str(error).splitlines()[0]}); "
-        "if it was cut short, fetch or build it again"
+        f"{path}: cannot be read as Parquet ({str(error).splitlines()[0]})",
+        "if it was cut short, fetch or build it again",
     )
 
 
@@ -256,7 +259,7 @@ def _schema(path: Path) -> pa.Schema:
 def _read_columns(
     path: Path, columns: list[str] | None, eras: Collection[str] | None = None
 ) -> pa.Table:
-    only = None if eras is None else pc.field(ERA).isin(list(eras))
+    only = None if eras is None else pc.field(ERA_COLUMN).isin(list(eras))
     try:
         return pq.read_table(path, columns=columns, filters=only, partitioning=None)
     except (OSError, pa.ArrowException) as error:
@@ -283,7 +286,7 @@ def _check_type(path: Path, schema: pa.Schema, column: str) -> None:
     if column not in schema.names:
         raise DatasetError(f"{path}: column {column} is missing")
     kind = schema.field(column).type
-    if column == ERA or column == "data_type":
+    if column == ERA_COLUMN or column == "data_type":
         fits, wanted = _is_text(kind), "text (eras are strings such as 0001)"
     elif column.startswith("feature"):
         number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
@@ -300,10 +303,10 @@ def _check_type(path: Path, schema: pa.Schema, column: str) -> None:
 def _eras(path: Path) -> tuple[str, ...]:
     """Distinct eras in file order."""
     schema = _schema(path)
-    _check_type(path, schema, ERA)
-    column = _read_columns(path, [ERA]).column(ERA)
+    _check_type(path, schema, ERA_COLUMN)
+    column = _read_columns(path, [ERA_COLUMN]).column(ERA_COLUMN)
     if column.null_count:
-        raise DatasetError(f"{path}: column {ERA} has {column.null_count} missing values")
+        raise DatasetError(f"{path}: column {ERA_COLUMN} has {column.null_count} missing values")
     return tuple(column.unique().to_pylist())
 
 

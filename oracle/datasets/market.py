@@ -23,6 +23,7 @@ NAME = "market"
 MIN_HISTORY = 64  # Trading days before a stock enters; longer factors stay missing until known.
 MIN_PAST_ERAS = 104
 VALIDATION_SHARE = 0.2
+_PLACES = 12  # Equal numbers stay equal, whatever the order of summation made of their last bits.
 REACH = LAG_DAYS + max(HORIZONS)
 
 
@@ -120,8 +121,8 @@ def _block(markets: Sequence[Market], split: str, week: _Week, seed: int) -> Era
         split=split,
         era=week.era,
         ids=row_ids(seed, NAME, week.era, names),
-        features=quintiles(np.vstack(values)),
-        targets=target_bins(np.vstack(returns)),
+        features=quintiles(np.vstack(values).round(_PLACES)),
+        targets=target_bins(np.vstack(returns).round(_PLACES)),
     )
 
 
@@ -158,8 +159,9 @@ def _build(
     playable = _playable(markets, weeks)
     if not -len(playable) <= live_era < len(playable):
         raise DatasetError(
-            f"live era {live_era} does not exist; choose from {-len(playable)} (the oldest) to -1 "
-            f"(the newest), or from 0 to {len(playable) - 1}"
+            f"live era {live_era} does not exist",
+            f"choose from {-len(playable)} (the oldest) to -1 "
+            f"(the newest), or from 0 to {len(playable) - 1}",
         )
     live = playable[live_era]
     parts = _split(weeks, live)

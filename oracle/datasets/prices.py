@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from oracle.datasets.dataset import DatasetError
+from oracle.errors import EnvironmentLacksError
 
 UNIVERSAL = ("universal-portfolios", "universal")
 SKFOLIO = ("skfolio", "skfolio")
@@ -39,14 +40,16 @@ class Market:
         if self.prices.shape != (len(self.dates), len(self.stocks)):
             raise DatasetError(
                 f"{self.name}: {self.prices.shape} prices for {len(self.dates)} days and "
-                f"{len(self.stocks)} stocks; run `make setup` to install the pinned price files"
+                f"{len(self.stocks)} stocks",
+                "run `make setup` to install the pinned price files",
             )
         bad = ~np.isfinite(self.prices) | (self.prices <= 0)
         if bad.any():
             day, stock = np.argwhere(bad)[0]
             raise DatasetError(
                 f"{self.name}: the price of {self.stocks[stock]} on {self.dates[day].date()} is "
-                f"{self.prices[day, stock]}; every price must be a positive number"
+                f"{self.prices[day, stock]}, which is not a positive number",
+                "run `make setup` to install the pinned price files",
             )
 
     def until(self, last: pd.Timestamp) -> "Market":
@@ -59,18 +62,18 @@ def shipped_file(package: tuple[str, str], relative: str) -> Path:
     """Path of a file inside an installed package (distribution, import name), without importing.
 
     Raises:
-        DatasetError: the package or the file is not there.
+        EnvironmentLacksError: the package or the file is not there.
     """
     distribution, module = package
     spec = find_spec(module)
     if spec is None or spec.origin is None:
-        raise DatasetError(
-            f"package {distribution}, which ships the prices, is not installed; run `make setup`"
+        raise EnvironmentLacksError(
+            f"package {distribution}, which ships the prices, is not installed", "run `make setup`"
         )
     path = Path(spec.origin).parent / relative
     if not path.is_file():
-        raise DatasetError(
-            f"package {distribution} lacks {relative}; run `make setup` to install the pinned one"
+        raise EnvironmentLacksError(
+            f"package {distribution} lacks {relative}", "run `make setup` to install the pinned one"
         )
     return path
 
@@ -88,7 +91,7 @@ def _read(path: Path, **options: object) -> pd.DataFrame:
         return pd.read_csv(path, float_precision="round_trip", **options)
     except (OSError, ValueError) as error:
         raise DatasetError(
-            f"{path.name}: cannot be read ({error}); run `make setup` to install it anew"
+            f"{path.name}: cannot be read ({error})", "run `make setup` to install it anew"
         ) from error
 
 

@@ -192,7 +192,7 @@ def build_synthetic(
         ("seed", seed, 0),
     ):
         if value < least:
-            raise DatasetError(f"{name} is {value}; it must be at least {least}")
+            raise DatasetError(f"{name} is {value}", f"it must be at least {least}")
     plan = make_plan(seed, features, eras + 1)
     parts = _parts(eras)
 

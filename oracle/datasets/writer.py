@@ -19,6 +19,7 @@ from oracle.datasets.benchmarks import LinearBenchmarks
 from oracle.datasets.binning import unit_ranks
 from oracle.datasets.dataset import (
     ABOUT_FILE,
+    ERA_COLUMN,
     FEATURES_FILE,
     HORIZONS,
     LIVE_EXAMPLE_FILE,
@@ -125,7 +126,7 @@ class _Writer:
         before = len(self._seen_ids)
         self._seen_ids.update(block.ids)
         if len(self._seen_ids) != before + len(block.ids):
-            raise DatasetError(f"era {block.era}: an id occurs twice; build with another seed")
+            raise DatasetError(f"era {block.era}: an id occurs twice", "build with another seed")
 
     def _append(self, name: str, frame: pd.DataFrame) -> None:
         if name not in self._files:
@@ -151,13 +152,13 @@ class _Writer:
     @staticmethod
     def _era_columns(block: EraBlock) -> pd.DataFrame:
         index = pd.Index(block.ids, name="id")
-        return pd.DataFrame({"era": block.era, "data_type": block.split}, index)
+        return pd.DataFrame({ERA_COLUMN: block.era, "data_type": block.split}, index)
 
     def _add_predictions(self, block: EraBlock) -> None:
         values = self._benchmarks.predict(block.features)
         frame = pd.DataFrame(values, pd.Index(block.ids, name="id"), self._benchmarks.names)
         eras = self._era_columns(block)
-        self._append(benchmark_file(block.split), pd.concat([eras[["era"]], frame], axis=1))
+        self._append(benchmark_file(block.split), pd.concat([eras[[ERA_COLUMN]], frame], axis=1))
         example = frame.iloc[:, [0]].set_axis(["prediction"], axis=1)
         if block.split == "live":
             example.to_csv(self._root / LIVE_EXAMPLE_FILE, lineterminator="\n")
@@ -184,12 +185,12 @@ def _refuse_bad_places(out: Path, resolution: Path) -> None:
     a, b = out.resolve(), resolution.resolve()
     if a == b or a in b.parents or b in a.parents:
         raise DatasetError(
-            f"{resolution}: the live targets are secret until resolution; give them a directory "
-            f"that neither holds nor lies inside {out}"
+            f"{resolution}: the live targets are secret until resolution",
+            f"give them a directory that neither holds nor lies inside {out}",
         )
     for path in (out, resolution):
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise DatasetError(f"{path} exists already; remove it or name another directory")
+            raise DatasetError(f"{path} exists already", "remove it or name another directory")
 
 
 @contextmanager

@@ -143,11 +143,11 @@ class Verification:
         if committed is None:
             raise DifferenceError(f"round {self._manifest.round} has no commit on chain yet")
         own = self._result.commit
-        for name, value in committed.fields.items():
-            expected = getattr(own, name)
+        for name in committed.fields:
+            value, expected = _text(getattr(committed, name)), _text(getattr(own, name))
             if expected != value:
                 raise DifferenceError(
-                    f"the committed {name} is {_text(value)}, recomputed it is {_text(expected)}"
+                    f"the committed {name} is {value}, recomputed it is {expected}"
                 )
         return f"manifest {_text(own.manifest)[:10]}.. and batch chain as committed"
 
@@ -196,7 +196,7 @@ class Verification:
 
 
 def _text(value: object) -> str:
-    return "0x" + value.hex() if isinstance(value, bytes) else str(value)
+    return "0x" + value.hex() if isinstance(value, bytes) else str(value).lower()
 
 
 def verify(folder: Path, rpc: str) -> list[Step]:

@@ -25,7 +25,7 @@ from oracle.operator.targets import RoundData
 from oracle.operator.wire import AttestationMessage, SubmissionMessage, attestation_message
 from oracle.settlement.batches import chain
 from oracle.settlement.quorum import Attestation, Tally, tally
-from oracle.settlement.rounds import Action, OperatorFacts, Phase, next_action, phase
+from oracle.settlement.rounds import Action, OperatorFacts, next_actions
 from oracle.settlement.typed_data import Domain, digest, message
 from oracle.store.artefacts import ArtefactError, round_path, write_file, write_round
 from oracle.store.journal import Journal
@@ -84,19 +84,19 @@ class Worker:
             own = OperatorFacts(
                 targets=self.data.targets(number) is not None,
                 attested=self.own_attestation(number) is not None,
-                quorum=False,
             )
-            action = next_action(facts, own, block.timestamp)
-            if action is Action.GATHER:
-                self._gather(number)
-            elif action is Action.ATTEST:
-                self._attest(number)
-            elif action is Action.DRAIN and self._is_my_turn(number, action):
-                self._keep(self.writer.drain, number, _DRAIN_CHUNK)
-            elif action is Action.SETTLE and self._is_my_turn(number, action):
-                self._settle(number)
-            elif phase(facts, block.timestamp) is Phase.MISSED:
-                _log.error("round missed its commit window", round=number)
+            for action in next_actions(facts, own, block.timestamp):
+                self._do(action, number)
+
+    def _do(self, action: Action, number: int) -> None:
+        if action is Action.ATTEST:
+            self._attest(number)
+        elif action is Action.GATHER:
+            self._gather(number)
+        elif action is Action.DRAIN and self._is_my_turn(number, action):
+            self._keep(self.writer.drain, number, _DRAIN_CHUNK)
+        elif action is Action.SETTLE and self._is_my_turn(number, action):
+            self._settle(number)
 
     # ------------------------------------------------------------------ attesting
 
@@ -190,7 +190,7 @@ class Worker:
         for who in counted.equivocators:
             _log.error("an operator signed two results", operator=who, round=number)
         signed = counted.agreed(self.reader.needed())
-        if signed is not None and self._is_my_turn(number, Action.SUBMIT):
+        if signed is not None and self._is_my_turn(number, Action.GATHER):
             own = self.own_attestation(number)
             if own is None or digest(own.attestation().commit, self.domain) != signed:
                 _log.error("the quorum's result is not mine; not sending it", round=number)

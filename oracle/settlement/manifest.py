@@ -116,6 +116,9 @@ def parse(raw: bytes) -> Manifest:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise ManifestError(f"manifest.json: {where}: {first['msg']}") from None
+    for name in manifest.model_dump(by_alias=True):
+        if name not in value:  # one with a default: its absence would be a second spelling
+            raise ManifestError(f"manifest.json: {name}: Field required")
     paths = [file.path for file in manifest.files]
     if paths != sorted(set(paths)):
         raise ManifestError("manifest.json: files are not in order, or one is listed twice")

@@ -14,9 +14,11 @@ from oracle.settlement.units import (
     COMPOUND,
     LANES_PER_WORD,
     MAX_AMOUNT,
+    MAX_MODELS,
     MIN_STAKE,
     RELEASE_ALL,
     TAKE_PROFIT,
+    words_for,
 )
 from oracle.settlement.words import (
     Lane,
@@ -144,6 +146,7 @@ class ReferencePool:
         self.closes[number] = closes
 
     def fund(self, amount: int) -> None:
+        _require(amount > 0, "pool: zero amount")
         _require(self.held + amount <= MAX_AMOUNT, "pool: capacity")
         self.vault += amount
 
@@ -203,6 +206,8 @@ class ReferencePool:
             self.lanes[model], released = apply_record(self.lane(model), record)
             self._credit(model, released)
             drained += 1
+        if not queue:
+            self.queues.pop(number, None)
         return drained
 
     def _credit(self, model: int, amount: int) -> None:
@@ -214,6 +219,8 @@ class ReferencePool:
         _require(number == self.head, "pool: not head")
         _require(self.progress is None, "pool: begun")
         _require(not self.queues.get(number), "pool: queue")
+        _require(terms.chain_head != END, "pool: no scores")
+        _require(terms.words <= words_for(MAX_MODELS), "pool: too many words")
         coefficients = begin(terms.template, terms.phi, terms.at_risk, self.total, self.vault)
         self.progress = Progress(coefficients, terms.chain_head, terms.words)
         return coefficients

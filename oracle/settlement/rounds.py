@@ -1,4 +1,4 @@
-"""The round state machine: from facts to the next action, without memory.
+"""The round state machine: from facts to the next actions, without memory.
 
 An operator asks it anew every cycle, so a restart at any point is harmless.
 """
@@ -23,14 +23,11 @@ class Phase(StrEnum):
 class Action(StrEnum):
     """What an operator does next for a round."""
 
-    WAIT = "wait"
     AWAIT_TARGETS = "await targets"
     ATTEST = "attest"
-    GATHER = "gather signatures"
-    SUBMIT = "submit the commit"
+    GATHER = "gather signatures and commit"
     DRAIN = "drain the queue"
     SETTLE = "settle"
-    DONE = "done"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +59,6 @@ class OperatorFacts:
 
     targets: bool
     attested: bool
-    quorum: bool
 
 
 def phase(facts: RoundFacts, now: int) -> Phase:
@@ -80,20 +76,21 @@ def phase(facts: RoundFacts, now: int) -> Phase:
     return Phase.DUE if now <= facts.due + facts.grace else Phase.MISSED
 
 
-def next_action(facts: RoundFacts, own: OperatorFacts, now: int) -> Action:
-    """The one thing to do now for this round."""
-    match phase(facts, now):
-        case Phase.SETTLED:
-            return Action.DONE
-        case Phase.DUE:
-            return _towards_commit(own)
-        case Phase.FINAL if facts.number == facts.head:
-            return Action.SETTLE if facts.queue_empty else Action.DRAIN
-        case _:
-            return Action.WAIT
+def next_actions(facts: RoundFacts, own: OperatorFacts, now: int) -> tuple[Action, ...]:
+    """What to do now for this round; nothing of it depends on the order."""
+    stage = phase(facts, now)
+    actions = []
+    if facts.number == facts.head and now >= facts.closes and not facts.queue_empty:
+        # Needs no commit, so that a release waits for the close only, not for the scores.
+        actions.append(Action.DRAIN)
+    if stage is Phase.DUE:
+        actions.append(_towards_commit(own))
+    if stage is Phase.FINAL and facts.number == facts.head and facts.queue_empty:
+        actions.append(Action.SETTLE)
+    return tuple(actions)
 
 
 def _towards_commit(own: OperatorFacts) -> Action:
     if own.attested:
-        return Action.SUBMIT if own.quorum else Action.GATHER
+        return Action.GATHER
     return Action.ATTEST if own.targets else Action.AWAIT_TARGETS

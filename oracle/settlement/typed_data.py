@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import ClassVar
 
 from eth_abi import encode
+from eth_abi.exceptions import EncodingError
 from eth_account import Account
 from eth_account.messages import SignableMessage, encode_typed_data
 from eth_keys.exceptions import BadSignature
@@ -112,14 +113,17 @@ def digest(struct: Struct, domain: Domain) -> bytes:
 
 
 def recover(struct: Struct, domain: Domain, signature: bytes) -> str | None:
-    """Checksummed address that signed, or None where the contracts would refuse the signature."""
+    """Checksummed address that signed, or None where the contracts would refuse the signature.
+
+    None too for a struct that no contract could hold, such as an ``at_risk`` of 2^256.
+    """
     if len(signature) != 65 or signature[64] not in (27, 28):
         return None
     if int.from_bytes(signature[32:64], "big") > _HALF_CURVE_ORDER:
         return None
     try:
         return Account.recover_message(message(struct, domain), signature=signature)
-    except (BadSignature, ValueError):
+    except (BadSignature, EncodingError, ValueError):
         return None
 
 

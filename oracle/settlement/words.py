@@ -24,6 +24,7 @@ _SCORE_MASK = (1 << SCORE_BITS) - 1
 _LEVEL_SHIFT = 3 * SCORE_BITS
 _MODE_SHIFT = 2 * AMOUNT_BITS
 _NEXT_SHIFT = _MODE_SHIFT + 2
+_RECORD_MASK = (1 << (_NEXT_SHIFT + 21)) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +73,10 @@ def split_word(word: int) -> tuple[int, int, int, int]:
 def join_word(lanes: Sequence[int]) -> int:
     """A word from up to four 64-bit lanes."""
     word = 0
+    _within(len(lanes), LANES_PER_WORD, "number of lanes")
     for position, lane in enumerate(lanes):
         word |= _within(lane, _LANE_MASK, "lane") << (_LANE_BITS * position)
-    return _within(word, (1 << 256) - 1, "word")
+    return word
 
 
 def encode_lane(lane: Lane) -> int:
@@ -82,20 +84,26 @@ def encode_lane(lane: Lane) -> int:
 
 
 def decode_lane(bits: int) -> Lane:
+    _within(bits, _LANE_MASK, "lane")
     return Lane(bits & MAX_AMOUNT, bool(bits & _MODE_BIT))
 
 
 def encode_record(record: QueueRecord) -> int:
-    next_field = 0 if record.next_model is None else record.next_model + 1
+    next_field = (
+        0
+        if record.next_model is None
+        else _within(record.next_model, MAX_MODELS - 1, "next model") + 1
+    )
     return (
         _within(record.deposit, MAX_AMOUNT, "deposit")
         | _within(record.release, MAX_AMOUNT, "release") << AMOUNT_BITS
         | _within(record.mode, 2, "mode") << _MODE_SHIFT
-        | _within(next_field, MAX_MODELS, "next") << _NEXT_SHIFT
+        | next_field << _NEXT_SHIFT
     )
 
 
 def decode_record(word: int) -> QueueRecord:
+    _within(word, _RECORD_MASK, "queue record")
     next_field = word >> _NEXT_SHIFT
     return QueueRecord(
         deposit=word & MAX_AMOUNT,
@@ -119,6 +127,7 @@ def encode_score_lane(lane: ScoreLane) -> int:
 
 def decode_score_lane(bits: int) -> ScoreLane:
     """Inverse of :func:`encode_score_lane`; -2^19, which no encoder writes, decodes as itself."""
+    _within(bits, _LANE_MASK, "lane")
     fields = ((bits >> (SCORE_BITS * i)) & _SCORE_MASK for i in range(3))
     first, second, third = (f - (f >> (SCORE_BITS - 1) << SCORE_BITS) for f in fields)
     return ScoreLane((first, second, third), bits >> _LEVEL_SHIFT)

@@ -98,15 +98,19 @@ def _records(lines: list[str]) -> list[list[str]]:
     if not any('"' in line for line in lines):
         return [line.split(",") for line in lines]
     reader = csv.reader(lines, strict=True)
-    records = []
+    records: list[list[str]] = []
     try:
-        for number, record in enumerate(reader, HEADER_LINE):
-            if reader.line_num != number:
-                raise _unreadable("opens a quote that it does not close", number)
+        for record in reader:
             records.append(record)
+            if reader.line_num != len(records):
+                raise _unmatched_quotes(len(records))
     except csv.Error as error:
-        raise _unreadable("has quotes that do not match", len(records) + 1) from error
+        raise _unmatched_quotes(len(records) + 1) from error
     return records
+
+
+def _unmatched_quotes(line: int) -> SubmissionError:
+    return _unreadable("has quotes that do not match; a field may not span lines", line)
 
 
 def _columns(header: list[str], rules: SubmissionRules) -> tuple[str, str]:

@@ -10,7 +10,6 @@ from oracle.scoring.limits import SCALE
 
 SCALE_DIGITS: Final = len(str(SCALE)) - 1
 
-
 MAX_TEXT: Final = 2048
 """Longest decimal text read; the exact value of any float64 in [0, 1] needs fewer characters."""
 

@@ -116,8 +116,9 @@ def read_footer(footer: Struct) -> Footer:
     """The two flat columns and the row groups of a footer. Raises ``FooterError``."""
     elements = _structs(_get(footer, 2, LIST, ListOf))[1:]
     columns = tuple(_column(element) for element in elements)
-    groups = _structs(_get(footer, 4, LIST, ListOf))
-    result = Footer(columns, tuple(_group(group, columns) for group in groups))
+    groups = [_group(group, columns) for group in _structs(_get(footer, 4, LIST, ListOf))]
+    # Writers disagree on the offsets of a group without rows, and nothing is to be read there.
+    result = Footer(columns, tuple(group for group in groups if group.rows))
     if _count(footer, 3, I64) != result.rows:
         raise FooterError("row counts differ")
     return result

@@ -104,7 +104,7 @@ def tie_kept_meta_model(ranks: pd.DataFrame, stakes: Values) -> pd.Series:
 
     Rounds to twelve digits and makes sure that this yields the order and ties of the exact means.
     """
-    meta = stake_weight(ranks, pd.Series(stakes, dtype=float)).round(12)
+    meta = stake_weight(ranks, pd.Series(stakes, dtype=float)).round(12).rename("meta_model")
     exact = exact_mean_ranks(ranks, stakes)
     codes = {mean: code for code, mean in enumerate(sorted(set(exact)))}
     order = pd.Series([float(codes[mean]) for mean in exact])

@@ -32,7 +32,7 @@ def vectors(rows: int, low: int = 0, high: int = SCALE) -> st.SearchStrategy[np.
 
 
 @st.composite
-def rounds(draw: st.DrawFn, max_models: int = 6, max_rows: int = 24) -> Round:
+def rounds(draw: st.DrawFn, max_models: int = 5, max_rows: int = 16) -> Round:
     """Rounds of at least one model; the first model has stake."""
     rows = draw(st.integers(3, max_rows))
     count = draw(st.integers(1, max_models))

@@ -61,7 +61,6 @@ def test_stake_sums__proven_bound__fits_int64():
     assert MAX_MODELS * 2 ** (STAKE_BITS // 2) * 2 * MAX_ROWS < 2**63
 
 
-@pytest.mark.slow
 def test_stake_sums__most_models_of_the_largest_low_halves__exact():
     models = MAX_MODELS
     ranks = np.broadcast_to(np.array([2, 4, 6], np.uint16), (models, 3))

@@ -1,0 +1,76 @@
+# Two commands: `make demo` runs the main job, `make test` the tests. Both set up what they need first.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3.11
+ARGS ?=
+
+# Ape keeps everything inside this folder, and starts seconds faster when Python may cache bytecode.
+export APE_DATA_FOLDER := $(CURDIR)/.ape
+export PYTHONDONTWRITEBYTECODE :=
+unexport PYTHONPATH
+
+BIN := .venv/bin
+STAMPS := .venv/.stamps
+
+.PHONY: help setup demo test quick lint format abi lock clean
+
+help: ## Show this list.
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup: $(STAMPS)/python $(STAMPS)/chain ## Install everything, pinned by the lock files.
+
+demo: setup ## Play one whole round on a local chain (ARGS="--data synthetic").
+	@./assay demo $(ARGS)
+
+test: setup ## Run all tests.
+	@$(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)
+
+quick: setup ## Run the fast tests, in under a minute.
+	@$(BIN)/python -m pytest -n 2 --dist loadscope -m "not slow and not chain" $(ARGS)
+
+lint: setup ## Check style and import order.
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+format: setup ## Rewrite files to the project's style.
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+abi: setup ## Rewrite the contract interfaces that travel with the package.
+	@$(BIN)/python scripts/abi.py
+
+lock: .tools/.uv ## Resolve the lock files anew.
+	.tools/bin/uv pip compile pyproject.toml --all-extras --group dev --generate-hashes --universal \
+	  --no-emit-index-url --python-version 3.11 --upgrade --quiet -o requirements.lock
+	.tools/bin/uv pip compile requirements-market.in --no-deps --generate-hashes \
+	  --no-emit-index-url --python-version 3.11 --quiet -o requirements-market.lock
+	npm install --package-lock-only --no-audit --no-fund
+
+clean: ## Remove everything that set-up and runs have made.
+	rm -rf .venv .tools .ape .build .assay .cache node_modules build *.egg-info
+
+.tools/.uv:
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo "error: $(PYTHON) is missing; install Python 3.11 or pass PYTHON=..." >&2; exit 6; }
+	@echo "Installing the package installer ..."
+	@$(PYTHON) -m venv .tools
+	@.tools/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	@touch $@
+
+$(STAMPS)/python: requirements.lock requirements-market.lock pyproject.toml | .tools/.uv
+	@echo "Installing Python packages ..."
+	@test -x $(BIN)/python || .tools/bin/uv venv --quiet --python $$(command -v $(PYTHON)) .venv
+	@.tools/bin/uv pip sync --quiet --require-hashes requirements.lock
+	@.tools/bin/uv pip install --quiet --no-deps --require-hashes -r requirements-market.lock
+	@.tools/bin/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/chain: package-lock.json | $(STAMPS)/python
+	@command -v npm >/dev/null || { \
+	  echo "error: npm is missing; install Node 20 or newer" >&2; exit 6; }
+	@echo "Installing the local chain ..."
+	@npm ci --silent --no-audit --no-fund
+	@mkdir -p $(STAMPS) && touch $@

@@ -1,0 +1,57 @@
+"""``assay demo``: one whole round on a local chain."""
+
+from pathlib import Path
+
+import click
+
+from oracle.cli.output import Output, with_output
+from oracle.settings import Settings
+
+
+@click.command("demo")
+@click.option(
+    "--data",
+    type=click.Choice(["market", "synthetic"]),
+    default="market",
+    show_default=True,
+    help="Real prices, or a generated data set.",
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Stakes, ids, training.")
+@click.option("--folder", type=click.Path(path_type=Path), help="Where everything is written.")
+@click.option("--base-port", type=click.IntRange(1024, 65000), help="First of five ports.")
+@click.option("--topology", type=click.Path(path_type=Path), help="Another topology (TOML).")
+@click.option("--keep", is_flag=True, help="Keep the chain running at the end, until Ctrl-C.")
+@with_output
+def command(
+    data: str,
+    seed: int,
+    folder: Path | None,
+    base_port: int | None,
+    topology: Path | None,
+    keep: bool,
+    out: Output,
+) -> None:
+    """Play one whole round of the tournament on a local chain and check it.
+
+    More than 20 models are trained on real prices, staked and submitted; four operators score
+    them independently; three signatures commit the result; the contracts pay and burn; a
+    stranger's check reproduces all of it. Takes a minute or two. Needs a checkout and `make setup`.
+    """
+    from oracle.cli.demo_page import show
+    from oracle.demo.play import Demo, Options
+    from oracle.devnet.folder import only_one
+    from oracle.devnet.topology import load
+
+    declared = load(topology)
+    if base_port is not None:
+        declared = declared.moved(base_port)
+    where = (folder or Settings().home / "demo").resolve()
+    with only_one(where):
+        demo = Demo(Options(where, declared, data, seed), out.console)
+        try:
+            story = demo.play()
+            out.result(show(story, demo, out, keep=keep))
+            if keep:
+                click.pause("Press a key or Ctrl-C to stop the chain.")
+        finally:
+            demo.devnet.stop()

@@ -1,0 +1,72 @@
+"""The demo's last page."""
+
+from dataclasses import asdict
+from typing import Any
+
+from oracle.cli.output import Output
+from oracle.demo.play import Demo, Story
+from oracle.demo.report import Row, gas_used, rows, totals
+from oracle.settlement.units import UNITS_PER_NMR
+
+
+def show(story: Story, demo: Demo, out: Output, *, keep: bool) -> dict[str, Any]:
+    """Prints the table, the sums, gas, the folder and what to try next; returns it as JSON."""
+    table, sums, gas = rows(story), totals(story), gas_used(demo.reader)
+    out.table(
+        "Round 1, best first (NMR)",
+        ("model", "what it is", ">stake", ">CORR", ">MMC", ">paid or burned", ">stake after", ""),
+        (_cells(row) for row in table),
+    )
+    out.table("Totals (NMR)", ("", ">"), sums.items())
+    out.table(
+        "Gas",
+        ("call", ">times", ">gas each"),
+        ((name, times, f"{total // times:,}") for name, (times, total) in gas.items()),
+    )
+    name, amount = story.released
+    out.say(f"{name} released its stake and claimed {_short(amount)} NMR.")
+    out.say()
+    for step in story.steps:
+        out.say(f"[green]ok[/] {step.name:<13} {step.shown}")
+    out.say()
+    out.say("The round's artefacts, all that a stranger needs besides an RPC address:")
+    out.console.print(f"  {story.artefacts}", soft_wrap=True)
+    out.say("Try next:")
+    if keep:
+        out.console.print(
+            f"  ./assay verify {story.artefacts} --rpc {demo.reader.url}", soft_wrap=True
+        )
+        out.say("  change one byte in that folder and verify again")
+    else:
+        out.say(
+            "  ./assay demo --keep           the same, and the chain stays up for `assay verify`"
+        )
+    out.say("  ./assay demo --data synthetic --seed 7")
+    out.say("  ./assay devnet up             a chain with operators that stays")
+    return {
+        "models": [asdict(row) for row in table],
+        "totals": sums,
+        "gas": {name: {"times": times, "gas": total} for name, (times, total) in gas.items()},
+        "verified": [{"step": s.name, "shown": s.shown} for s in story.steps],
+        "artefacts": str(story.artefacts),
+        "seconds": {k: round(v, 2) for k, v in demo.steps.seconds.items()},
+    }
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    colour = "green" if row.change > 0 else "red" if row.change < 0 else "dim"
+    return (
+        row.name,
+        row.kind,
+        _short(row.before),
+        "" if row.corr is None else f"{row.corr / 1e9:+.4f}",
+        "" if row.mmc is None else f"{row.mmc / 1e9:+.4f}",
+        f"[{colour}]{row.change / UNITS_PER_NMR:+.4f}[/]",
+        _short(row.after),
+        f"[dim]{row.note}[/]",
+    )
+
+
+def _short(units: int) -> str:
+    """NMR with four decimals, for the eye; exact amounts are in the JSON."""
+    return f"{units / UNITS_PER_NMR:,.4f}"

@@ -1,0 +1,145 @@
+"""Options that several commands share: which chain, which tournament, whose key."""
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from eth_account.signers.local import LocalAccount
+
+from oracle.chain.keys import dev_account, load_keystore, require_dev_key
+from oracle.chain.pool import PoolWriter
+from oracle.chain.reader import PoolReader
+from oracle.chain.record import load_record
+from oracle.chain.sender import Sender
+from oracle.devnet.topology import REAL_CHAINS, exact, load
+from oracle.errors import InputError, RefusedError
+from oracle.settings import Settings
+from oracle.settlement.units import UNITS_PER_NMR
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def rpc_option(function: _F) -> _F:
+    """``--rpc``, required."""
+    return click.option(
+        "--rpc",
+        envvar="ASSAY_RPC",
+        show_envvar=True,
+        required=True,
+        help="RPC address of the chain, http://...",
+    )(function)
+
+
+def with_reader(function: _F) -> _F:
+    """Adds ``--rpc`` and ``--pool`` (default: the devnet); hands the command a ``reader``."""
+
+    @click.option("--rpc", help="RPC address of the chain.  [env: ASSAY_RPC; default: the devnet]")
+    @click.option(
+        "--pool", help="The tournament's StakePool.  [env: ASSAY_POOL; default: the devnet]"
+    )
+    @wraps(function)
+    def wrapped(*args: Any, rpc: str | None, pool: str | None, **kwargs: Any) -> Any:
+        return function(*args, reader=_reader(rpc, pool), **kwargs)
+
+    return wrapped  # type: ignore[return-value]
+
+
+def with_writer(function: _F) -> _F:
+    """``with_reader`` and a key: hands the command a ``writer`` for the key's account."""
+
+    @click.option(
+        "--key",
+        type=click.Path(path_type=Path),
+        help="Keystore (JSON) of the account that signs; needs --password-file.",
+    )
+    @click.option(
+        "--password-file",
+        type=click.Path(path_type=Path),
+        help="File with the keystore's password.",
+    )
+    @click.option(
+        "--dev-account",
+        type=click.IntRange(0, 63),
+        help="Publicly known development account to sign with; devnets only.",
+    )
+    @with_reader
+    @wraps(function)
+    def wrapped(
+        *args: Any,
+        reader: PoolReader,
+        key: Path | None,
+        password_file: Path | None,
+        dev_account: int | None,
+        **kwargs: Any,
+    ) -> Any:
+        account = _account(reader, key, password_file, dev_account)
+        writer = PoolWriter(reader, Sender(reader.web3, reader.url, account))
+        return function(*args, writer=writer, **kwargs)
+
+    return wrapped  # type: ignore[return-value]
+
+
+def _reader(rpc: str | None, pool: str | None) -> PoolReader:
+    settings = Settings()
+    rpc, pool = rpc or settings.rpc, pool or settings.pool
+    if rpc and pool:
+        return PoolReader.open(rpc, pool)
+    if rpc or pool:
+        raise InputError("--rpc and --pool belong together", "pass both, or neither for the devnet")
+    folder = settings.home / "devnet"
+    if not (folder / "deployment.json").exists():
+        raise InputError(
+            "no tournament named", "pass --rpc and --pool, or start one: assay devnet up"
+        )
+    record = load_record(folder / "deployment.json")
+    topology = load(folder / "topology.json")
+    return PoolReader.open(topology.rpc, record.pool, record.chain_id)
+
+
+def _account(
+    reader: PoolReader, key: Path | None, password_file: Path | None, dev: int | None
+) -> LocalAccount:
+    devnet = _is_devnet(reader)
+    if dev is not None:
+        if not devnet:
+            raise RefusedError(
+                f"chain {reader.addresses.chain_id} is no devnet, and these keys are known to all",
+                "sign with --key and --password-file",
+            )
+        return dev_account(dev)
+    if key is None or password_file is None:
+        raise InputError(
+            "no key to sign with",
+            "pass --key KEYSTORE --password-file FILE, or --dev-account N on a devnet",
+        )
+    account = load_keystore(key, password_file)
+    if devnet:
+        require_dev_key(account.address)
+    return account
+
+
+def _is_devnet(reader: PoolReader) -> bool:
+    return reader.addresses.chain_id not in REAL_CHAINS and reader.client().startswith("anvil")
+
+
+class Nmr(click.ParamType):
+    """An amount of NMR as a plain decimal; converts to U."""
+
+    name = "NMR"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        from decimal import Decimal, InvalidOperation
+
+        if isinstance(value, int):
+            return value
+        try:
+            amount = exact(Decimal(value), UNITS_PER_NMR, "the amount")
+        except InvalidOperation:
+            self.fail(f"{value!r} is not a decimal number", param, ctx)
+        except InputError as error:
+            self.fail(error.message, param, ctx)
+        if amount <= 0:
+            self.fail("the amount must be above zero", param, ctx)
+        return amount

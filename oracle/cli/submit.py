@@ -1,0 +1,71 @@
+"""``assay submit``: sending predictions to the operators."""
+
+from pathlib import Path
+
+import click
+
+from oracle.chain.pool import PoolWriter
+from oracle.cli.options import with_writer
+from oracle.cli.output import Output, with_output
+from oracle.errors import InputError
+from oracle.settlement.typed_data import Domain
+
+
+@click.command("submit")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--model", type=click.IntRange(0, 2**20 - 1), required=True, help="The model's id.")
+@click.option(
+    "--round", "number", type=click.IntRange(1), help="The round; the open one without it."
+)
+@click.option(
+    "--operator",
+    "operators",
+    multiple=True,
+    help="An operator's address, http://...; may be given more than once.  [default: the devnet's]",
+)
+@with_writer
+@with_output
+def command(
+    file: Path,
+    model: int,
+    number: int | None,
+    operators: tuple[str, ...],
+    writer: PoolWriter,
+    out: Output,
+) -> None:
+    """Send the predictions in FILE (CSV or Parquet) for MODEL, signed by its owner.
+
+    \b
+    Example:
+      assay submit live_example_preds.csv --model 3 --dev-account 10
+    """
+    from oracle.cli.devnet import operator_urls
+    from oracle.operator.client import submit
+
+    try:
+        raw = file.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read {file}: {error.strerror}") from None
+    where = writer.reader.addresses
+    sent = submit(
+        raw,
+        number or writer.reader.target(),
+        model,
+        writer.sender.account,
+        Domain(where.chain_id, where.pool),
+        list(operators) or operator_urls(),
+    )
+    for url in sent.receipts:
+        out.say(f"[green]ok[/] {url} signed a receipt")
+    for url, error in sent.failures.items():
+        out.say(f"[red]no[/] {url}: {error.message}")
+    out.result(
+        {
+            "round": sent.key.round,
+            "model": sent.key.model,
+            "sha256": "0x" + sent.key.sha256.hex(),
+            "sequence": sent.key.sequence,
+            "receipts": {url: r.model_dump() for url, r in sent.receipts.items()},
+            "failures": {url: error.message for url, error in sent.failures.items()},
+        }
+    )

@@ -1,0 +1,287 @@
+"""One whole round on a local chain, from prices to paid stakes, checked at the end."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+from eth_utils import keccak
+from rich.console import Console
+
+from oracle.chain.keys import dev_account
+from oracle.chain.pool import PoolWriter
+from oracle.chain.reader import PoolReader
+from oracle.chain.sender import Sender
+from oracle.datasets.dataset import Dataset
+from oracle.datasets.files import read_targets_csv
+from oracle.datasets.market import build_market
+from oracle.datasets.synthetic import build_synthetic
+from oracle.demo.models import train_models
+from oracle.demo.players import Player, make_players
+from oracle.demo.steps import Say, Steps, counted
+from oracle.devnet.clock import Clock
+from oracle.devnet.folder import clear
+from oracle.devnet.launch import Devnet
+from oracle.devnet.topology import Topology
+from oracle.errors import AssayError, EnvironmentLacksError, InputError, RefusedError
+from oracle.operator.client import submit
+from oracle.operator.verify import Step, Verification
+from oracle.settlement.reference import ReferencePool
+from oracle.settlement.typed_data import Domain
+from oracle.settlement.units import TAKE_PROFIT, nmr
+from oracle.store.artefacts import round_path, write_file
+from oracle.tournaments.universe import targets_bytes, universe_bytes
+
+_ROUND = 1
+_LAST_ROUND = 2**32
+_POLL_SECONDS = 0.3
+_PATIENCE_SECONDS = 90
+_SYNTHETIC = {"rows": 300, "features": 20, "eras": 60}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a person can choose for the demo."""
+
+    folder: Path
+    topology: Topology
+    data: str = "market"
+    seed: int = 1
+
+
+@dataclass
+class Story:
+    """All that happened, for the report."""
+
+    players: list[Player] = field(default_factory=list)
+    before: ReferencePool = field(default_factory=ReferencePool)
+    after: ReferencePool = field(default_factory=ReferencePool)
+    steps: list[Step] = field(default_factory=list)
+    released: tuple[str, int] = ("", 0)
+    taken: tuple[str, int] = ("", 0)
+    artefacts: Path = Path()
+
+
+class Demo:
+    """Plays the round; ``devnet`` is running and filled when ``play`` returns."""
+
+    def __init__(self, options: Options, console: Console) -> None:
+        self.options = options
+        self.steps = Steps(console)
+        self.devnet = Devnet.at(options.folder, options.topology, tied=True)
+        self.story = Story()
+
+    def play(self) -> Story:
+        """Every step in turn; an error leaves nothing running once ``devnet.stop`` is called."""
+        self.devnet.stop()
+        clear(self.options.folder)
+        dataset = self._make_data()
+        self._train(dataset)
+        self._start()
+        self._enter()
+        self._announce()
+        self._stake()
+        self._submit(dataset)
+        self._resolve(dataset)
+        self._settle()
+        self._leave()
+        self._verify()
+        return self.story
+
+    # ------------------------------------------------------------------ before the round
+
+    @property
+    def _resolution(self) -> Path:
+        return self.options.folder / "resolution"
+
+    def _make_data(self) -> Dataset:
+        folder, seed = self.options.folder / "data", self.options.seed
+        with self.steps.step("Make the tournament's data") as say:
+            if self.options.data == "market":
+                dataset = build_market(folder, self._resolution, seed=seed, progress=counted(say))
+            elif self.options.data == "synthetic":
+                dataset = build_synthetic(
+                    folder, self._resolution, seed=seed, progress=counted(say), **_SYNTHETIC
+                )
+            else:
+                raise InputError(f"--data is market or synthetic, not {self.options.data}")
+            say(f"{dataset.name}: {len(dataset.live_ids)} live rows")
+        return dataset
+
+    def _train(self, dataset: Dataset) -> None:
+        with self.steps.step("Train models") as say:
+            trained = train_models(dataset, seed=self.options.seed, progress=counted(say))
+            stakers = self.options.topology.stakers.count
+            self.story.players = make_players(trained, stakers, self.options.seed)
+            say(f"{len(trained)} trained, and a twin, a late one, a broken one")
+
+    def _start(self) -> None:
+        with self.steps.step("Start a chain") as say:
+            self.devnet.start_chain()
+            say(f"chain {self.options.topology.chain.chain_id} at {self.options.topology.rpc}")
+        with self.steps.step("Deploy the contracts with Ape") as say:
+            record = self.devnet.deploy()
+            say(f"pool {record.pool}")
+        self.reader = PoolReader.open(self.options.topology.rpc, record.pool)
+        self.clock = Clock(self.reader.web3, self.reader.url)
+        with self.steps.step("Start the operators") as say:
+            self.clock.mine(3)
+            self.devnet.start_operators(cycle=0.3, stagger=4.0)
+            operators = self.options.topology.operators
+            say(f"{len(operators)} processes, {self.reader.needed()} signatures needed")
+
+    def _writer(self, staker: int) -> PoolWriter:
+        account = dev_account(self.options.topology.stakers.first_account + staker)
+        return PoolWriter(self.reader, Sender(self.reader.web3, self.reader.url, account))
+
+    def _enter(self) -> None:
+        players = self.story.players
+        with self.steps.step("Register models") as say:
+            for player in players:
+                writer = self._writer(player.staker)
+                player.model = writer.register(
+                    keccak(text=player.name), writer.sender.account.address
+                )
+                say(f"{player.model + 1} of {len(players)}")
+
+    def _announce(self) -> None:
+        with self.steps.step("Announce the round") as say:
+            self.devnet.run_script("announce", "--record", str(self.devnet.record_path))
+            announced = self.reader.announced(_ROUND)
+            if announced is None:
+                raise RefusedError("the announcement did not reach the chain")
+            self.announced = announced
+            days = announced.horizon // 86_400
+            say(f"round {_ROUND}, scored {days} days after its close")
+
+    def _stake(self) -> None:
+        players = self.story.players
+        with self.steps.step("Deposit stakes") as say:
+            for staker in range(self.options.topology.stakers.count):
+                own = [player for player in players if player.staker == staker]
+                self._writer(staker).approve(sum(player.stake for player in own))
+            for done, player in enumerate(players, 1):
+                self._writer(player.staker).deposit(player.model, player.stake, _ROUND)
+                say(f"{done} of {len(players)}")
+            self._writer(players[0].staker).set_mode(players[0].model, TAKE_PROFIT, _ROUND)
+            total = sum(player.stake for player in players)
+            say(f"{nmr(total)} NMR on {len(players)} models; {players[0].name} takes profit")
+
+    # ------------------------------------------------------------------ the round
+
+    def _submit(self, dataset: Dataset) -> None:
+        provider = self.devnet.data / str(_ROUND)
+        write_file(provider / "universe.csv", universe_bytes(dataset.live_ids))
+        self.clock.advance_to(self.announced.opens)
+        with self.steps.step("Submit predictions") as say:
+            self._send([player for player in self.story.players if not player.late], say)
+        self.clock.advance_to(self.announced.closes + 60)
+        with self.steps.step("Close the round; one more comes late") as say:
+            self._send([player for player in self.story.players if player.late], say)
+
+    def _send(self, players: list[Player], say: Say) -> None:
+        where = self.reader.addresses
+        domain = Domain(where.chain_id, where.pool)
+        urls = [operator.url for operator in self.options.topology.operators]
+        taken = 0
+        for player in players:
+            owner = self._writer(player.staker).sender.account
+            try:
+                submit(player.raw, _ROUND, player.model, owner, domain, urls)
+                taken += 1
+            except AssayError as error:
+                player.refusal = error.message
+            say(f"{taken} taken by {len(urls)} operators, {len(players) - taken} refused")
+
+    def _resolve(self, dataset: Dataset) -> None:
+        self.clock.advance_to(self.announced.closes + self.announced.horizon)
+        with self.steps.step("Targets arrive; operators score and sign") as say:
+            _, targets = read_targets_csv(self._resolution / "live_targets.csv")
+            write_file(
+                self.devnet.data / str(_ROUND) / "targets.csv",
+                targets_bytes(dataset.live_ids, targets),
+            )
+            for _ in self._waiting("the commit"):
+                say(f"{self._attested()} of {len(self.options.topology.operators)} have signed")
+                if self.reader.committed(_ROUND):
+                    break
+            say(f"{self.reader.needed()} of {len(self.reader.signers())} signatures committed")
+
+    def _attested(self) -> int:
+        signed = 0
+        for operator in self.options.topology.operators:
+            try:
+                answer = httpx.get(f"{operator.url}/rounds/{_ROUND}/attestation", timeout=2)
+                signed += answer.status_code == httpx.codes.OK
+            except httpx.HTTPError:
+                continue
+        return signed
+
+    def _settle(self) -> None:
+        with self.steps.step("The challenge window passes; the keeper settles") as say:
+            # Drained once the round is closed: the state that the scores apply to.
+            for _ in self._waiting("the queue to be drained"):
+                block = self.reader.newest()
+                if not self.reader.round_state(_ROUND, block.number)["queue_head"]:
+                    break
+            self.story.before = self.reader.pool_at(block.number)
+            self.clock.advance_to(self.clock.now() + self.reader.timing["window"])
+            for _ in self._waiting("the settlement"):
+                if self.reader.state()["head"] > _ROUND:
+                    break
+            self.story.after = self.reader.pool_at(self.reader.newest().number)
+            paid = self.story.before.vault - self.story.after.vault
+            burned = self.story.after.burn_owed - self.story.before.burn_owed
+            say(f"paid {nmr(paid)} NMR, burned {nmr(burned)} NMR")
+
+    def _waiting(self, what: str) -> Iterator[None]:
+        """Lets the chain and the operators go on, and complains if that takes too long."""
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            self.devnet.processes.ensure_alive()
+            yield
+            if time.monotonic() > deadline:
+                raise EnvironmentLacksError(
+                    f"no sign of {what} after {_PATIENCE_SECONDS} s",
+                    f"see the logs in {self.options.folder / 'logs'}",
+                )
+            self.clock.mine()
+            time.sleep(_POLL_SECONDS)
+
+    # ------------------------------------------------------------------ after the round
+
+    def _leave(self) -> None:
+        """One model releases everything and claims; the take-profit model claims its gain."""
+        leaver, taker = self.story.players[1], self.story.players[0]
+        following = _ROUND + 1
+        with self.steps.step("A model leaves: release and claim") as say:
+            writer = self._writer(leaver.staker)
+            writer.request_release(leaver.model, None, following)
+            self.devnet.run_script("announce", "--record", str(self.devnet.record_path))
+            announced = self.reader.announced(following)
+            if announced is None:
+                raise RefusedError("the announcement did not reach the chain")
+            self.clock.advance_to(announced.closes)
+            for _ in self._waiting("the release to be drained"):
+                claimable = self.reader.pool_at(self.reader.newest().number).out
+                if claimable.get(leaver.model):
+                    break
+            self.story.released = (leaver.name, claimable[leaver.model])
+            self.story.taken = (taker.name, claimable.get(taker.model, 0))
+            for player in (leaver, taker):
+                if claimable.get(player.model):
+                    self._writer(player.staker).claim(player.model)
+            say(f"{leaver.name} got {nmr(self.story.released[1])} NMR back")
+
+    def _verify(self) -> None:
+        where = self.reader.addresses
+        operator = self.options.topology.operators[0].name
+        self.story.artefacts = round_path(
+            self.devnet.artefacts(operator), where.chain_id, where.pool, _ROUND
+        )
+        with self.steps.step("Verify the round from its artefacts and the chain") as say:
+            for step in Verification(self.story.artefacts, self.reader.url).steps():
+                say(step.name)
+                self.story.steps.append(step)
+            say(f"{len(self.story.steps)} checks passed")

@@ -1,0 +1,57 @@
+"""Who takes part in the demo: trained models with stakes, and three that do something odd."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from oracle.demo.models import TrainedModel, to_csv_bytes, to_parquet_bytes
+from oracle.settlement.units import UNITS_PER_NMR
+
+TWIN = "twin"
+LATE = "late_riser"
+INVALID = "broken_file"
+
+
+@dataclass(slots=True)
+class Player:
+    """One model in the tournament. ``stake`` in U; ``model`` is its id once registered."""
+
+    name: str
+    kind: str
+    raw: bytes
+    staker: int
+    stake: int
+    late: bool = False
+    model: int = -1
+    refusal: str = ""
+
+
+def make_players(trained: Sequence[TrainedModel], stakers: int, seed: int) -> list[Player]:
+    """Every trained model, a copy of the first, a late one and one with a broken file.
+
+    Files alternate between CSV and Parquet; stakes are drawn between 5 and 400 NMR.
+    """
+    random_stakes = random.Random(seed)
+    first, last = trained[0], trained[-1]
+    files = [
+        *(_file(model, position) for position, model in enumerate(trained)),
+        (TWIN, f"same file as {first.name}", to_csv_bytes(first.predictions)),
+        (LATE, "submits after the close", to_csv_bytes(trained[1].predictions)),
+        (INVALID, "a prediction is missing", to_csv_bytes(last.predictions)[:-30]),
+    ]
+    return [
+        Player(
+            name=name,
+            kind=kind,
+            raw=raw,
+            staker=position % stakers,
+            stake=random_stakes.randrange(5, 401) * UNITS_PER_NMR,
+            late=name == LATE,
+        )
+        for position, (name, kind, raw) in enumerate(files)
+    ]
+
+
+def _file(model: TrainedModel, position: int) -> tuple[str, str, bytes]:
+    encode = to_parquet_bytes if position % 2 else to_csv_bytes
+    return model.name, model.kind, encode(model.predictions)

@@ -1,0 +1,35 @@
+"""A local chain's clock: moved forward by request instead of waiting."""
+
+from dataclasses import dataclass
+
+from web3 import Web3
+from web3.types import RPCEndpoint
+
+from oracle.chain.rpc import block, readable
+
+_TO_FINALITY = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Time of an anvil chain; works on no other node."""
+
+    web3: Web3
+    url: str
+
+    def now(self) -> int:
+        with readable(self.url):
+            return block(self.web3, "latest").timestamp
+
+    def advance_to(self, timestamp: int) -> None:
+        """The next block is at ``timestamp``, and it is final."""
+        self._request("evm_setNextBlockTimestamp", timestamp)
+        self.mine(1 + _TO_FINALITY)
+
+    def mine(self, blocks: int = 1) -> None:
+        for _ in range(blocks):
+            self._request("evm_mine")
+
+    def _request(self, method: str, *parameters: object) -> None:
+        with readable(self.url):
+            self.web3.manager.request_blocking(RPCEndpoint(method), list(parameters))

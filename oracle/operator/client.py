@@ -1,0 +1,87 @@
+"""Sending a submission to operators, signed by the model's owner."""
+
+import hashlib
+import time
+from dataclasses import dataclass
+
+import httpx
+from eth_account.signers.local import LocalAccount
+
+from oracle.errors import AssayError, InputError, RefusedError, UnreachableError
+from oracle.operator.wire import ReceiptMessage, receipt_of, submission_of, unhex
+from oracle.settlement.typed_data import Domain, message, recover
+from oracle.store.journal import SubmissionKey
+
+_TIMEOUT = httpx.Timeout(60.0, connect=5.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Receipts by operator URL, and why the others gave none."""
+
+    key: SubmissionKey
+    receipts: dict[str, ReceiptMessage]
+    failures: dict[str, AssayError]
+
+
+def submit(
+    raw: bytes,
+    round_number: int,
+    model: int,
+    owner: LocalAccount,
+    domain: Domain,
+    operators: list[str],
+) -> Sent:
+    """Sends ``raw`` to every operator; raises if none of them takes it.
+
+    One operator's receipt is enough for the submission to count, since operators share what they
+    accepted; sending to all makes that independent of any one of them.
+    """
+    sequence = time.time_ns() // 1_000_000
+    key = SubmissionKey(round_number, model, hashlib.sha256(raw).digest(), sequence)
+    signature = bytes(owner.sign_message(message(submission_of(key), domain)).signature)
+    receipts: dict[str, ReceiptMessage] = {}
+    failures: dict[str, AssayError] = {}
+    for url in operators:
+        try:
+            receipts[url] = _send(url, key, signature, raw, domain)
+        except AssayError as error:
+            failures[url] = error
+    if not receipts:
+        raise next(iter(failures.values()))
+    return Sent(key, receipts, failures)
+
+
+def _send(
+    url: str, key: SubmissionKey, signature: bytes, raw: bytes, domain: Domain
+) -> ReceiptMessage:
+    parameters = {
+        "round": key.round,
+        "model": key.model,
+        "sequence": key.sequence,
+        "signature": "0x" + signature.hex(),
+    }
+    try:
+        answer = httpx.post(f"{url}/submissions", params=parameters, content=raw, timeout=_TIMEOUT)
+    except httpx.HTTPError as error:
+        raise UnreachableError(
+            f"operator {url} does not answer ({type(error).__name__})",
+            "try again, or send to another operator",
+        ) from None
+    if answer.status_code != httpx.codes.CREATED:
+        raise _refusal(url, answer)
+    receipt = ReceiptMessage.model_validate_json(answer.content)
+    signer = recover(receipt_of(key, receipt.received), domain, unhex(receipt.signature))
+    if signer != receipt.operator:
+        raise UnreachableError(f"operator {url} answered with a receipt it did not sign")
+    return receipt
+
+
+def _refusal(url: str, answer: httpx.Response) -> AssayError:
+    try:
+        error = answer.json()["error"]
+        text, fix = str(error["message"]), str(error["fix"])
+    except (ValueError, KeyError, TypeError):
+        return UnreachableError(f"operator {url} answered with status {answer.status_code}")
+    kind = InputError if answer.status_code == httpx.codes.UNPROCESSABLE_ENTITY else RefusedError
+    return kind(text, fix)

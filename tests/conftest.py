@@ -1,0 +1,10 @@
+"""Hypothesis profiles: ``ci`` is the default, ``deep`` is for long runs (HYPOTHESIS_PROFILE=deep)."""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+_common = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("ci", max_examples=60, stateful_step_count=30, **_common)
+settings.register_profile("deep", max_examples=10_000, stateful_step_count=500, **_common)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))

@@ -1,0 +1,30 @@
+# pragma version 0.4.3
+"""
+@title An oracle for tests that hands the pool whatever terms it was told
+@license MIT
+"""
+
+
+from contracts.interfaces import IRoundOracle
+from contracts.interfaces import IStakePool
+
+
+pool: address
+terms: IRoundOracle.Settlement
+
+
+@external
+def set_terms(pool: address, terms: IRoundOracle.Settlement):
+    self.pool = pool
+    self.terms = terms
+
+
+@external
+def schedule(k: uint256, close: uint256):
+    extcall IStakePool(self.pool).schedule(k, close)
+
+
+@external
+@view
+def settlement(k: uint256) -> IRoundOracle.Settlement:
+    return self.terms
