@@ -42,7 +42,9 @@ class Output:
         table = Table(title=title, title_justify="left", header_style="bold")
         for column in columns:
             table.add_column(
-                column.lstrip(">"), justify="right" if column[0] == ">" else "left", no_wrap=True
+                column.lstrip(">"),
+                justify="right" if column.startswith(">") else "left",
+                no_wrap=True,
             )
         for row in rows:
             table.add_row(*(str(cell) for cell in row))

@@ -3,7 +3,7 @@
 The packages are installed for their files only, without what they depend on, and never imported.
 The universal-portfolios files have no dates, so their calendars are stated here and checked: the
 Toronto file has exactly as many rows as the exchange had trading days from 1994 to 1998, and five
-stocks of the New York file equal the dated skfolio prices day by day.
+stocks of the New York file move with the dated skfolio prices day by day.
 """
 
 from dataclasses import dataclass

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eth_utils import function_abi_to_4byte_selector
+
 from oracle.chain.abi import abi
 from oracle.chain.reader import PoolReader
 from oracle.chain.rpc import readable
@@ -72,18 +74,16 @@ def _scores(folder: Path) -> dict[int, dict[str, str]]:
 def gas_used(reader: PoolReader) -> dict[str, tuple[int, int]]:
     """Per contract function: how many transactions, and the gas of all of them."""
     names = {
-        contract.get_function_by_name(item["name"]).selector: item["name"]
-        for contract, source in zip(
-            (reader.pool, reader.oracle, reader.registry), _CONTRACTS, strict=True
-        )
-        for item in abi(source)
+        function_abi_to_4byte_selector(item): item["name"]
+        for contract in _CONTRACTS
+        for item in abi(contract)
         if item["type"] == "function" and item["stateMutability"] == "nonpayable"
     }
     used: dict[str, list[int]] = defaultdict(list)
     with readable(reader.url):
         for number in range(reader.web3.eth.block_number + 1):
             for transaction in reader.web3.eth.get_block(number, True)["transactions"]:
-                name = names.get("0x" + bytes(transaction["input"])[:4].hex())
+                name = names.get(bytes(transaction["input"])[:4])
                 if name:
                     receipt = reader.web3.eth.get_transaction_receipt(transaction["hash"])
                     used[name].append(receipt["gasUsed"])

@@ -63,7 +63,7 @@ def write_round(folder: Path, manifest: Manifest, files: Mapping[str, bytes]) ->
 def read_file(folder: Path, path: str) -> bytes:
     """Bytes of one artefact; never follows a link out of the folder."""
     full = folder / path
-    if full.is_symlink() or not full.is_file():
+    if not full.is_file() or full.resolve() != folder.resolve() / path:
         raise ArtefactError(f"{path} is missing from {folder}")
     if full.stat().st_size > MAX_FILE:
         raise ArtefactError(f"{path} is larger than {MAX_FILE} bytes")
@@ -85,7 +85,8 @@ def check_files(folder: Path, manifest: Manifest) -> dict[str, bytes]:
     for top in HASHED_FOLDERS:
         for found in (folder / top).rglob("*"):
             path = found.relative_to(folder).as_posix()
-            if not found.is_dir() and path not in listed:
+            is_folder = found.is_dir() and not found.is_symlink()
+            if not is_folder and path not in listed:
                 raise ArtefactError(f"{path} is not in the manifest")
     contents = {}
     for file in manifest.files:

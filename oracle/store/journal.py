@@ -24,6 +24,7 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.schema import CreateTable
 
 _metadata = MetaData()
 
@@ -114,7 +115,9 @@ class Journal:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._engine: Engine = create_engine(f"sqlite:///{path}")
         event.listen(self._engine, "connect", _durable)
-        _metadata.create_all(self._engine)
+        with self._engine.begin() as connection:
+            for table in _metadata.sorted_tables:  # another process may be doing the same
+                connection.execute(CreateTable(table, if_not_exists=True))
 
     def close(self) -> None:
         self._engine.dispose()
@@ -123,13 +126,18 @@ class Journal:
         """Keeps a submission with an operator's receipt, both or neither.
 
         Answers with that operator's first receipt for it, so a repeated upload changes nothing.
+        Of several signatures of one submission the smallest stays: an owner can make as many as
+        he likes, and operators that were sent different ones must end up with the same artefacts.
         """
         key = asdict(item.key)
+        new = insert(_submissions).values(**key, signature=item.signature, raw=item.raw)
         with self._engine.begin() as connection:
             connection.execute(
-                insert(_submissions)
-                .values(**key, signature=item.signature, raw=item.raw)
-                .on_conflict_do_nothing()
+                new.on_conflict_do_update(
+                    index_elements=list(_submissions.primary_key),
+                    set_={"signature": new.excluded.signature},
+                    where=new.excluded.signature < _submissions.c.signature,
+                )
             )
             connection.execute(
                 insert(_receipts)

@@ -112,6 +112,9 @@ class System:
         self.token.transfer(account, tokens * WEI_PER_UNIT, sender=self.treasury)
         self.token.approve(self.pool, ALL_WEI, sender=account)
 
+    def owner(self, model: int) -> str:
+        return self.registry.owner_of(model)
+
     def register(self, owner: str, payout: str | None = None) -> int:
         name_hash = keccak(text=f"model {self.registry.count()}")
         return self.registry.register(name_hash, payout or owner, sender=owner)
@@ -122,16 +125,16 @@ class System:
         self.pool.fund(amount * WEI_PER_UNIT, sender=self.treasury)
 
     def deposit(self, model: int, amount: int, max_round: int = NEVER) -> int:
-        owner = self.registry.owner_of(model)
+        owner = self.owner(model)
         return self.pool.deposit(model, amount * WEI_PER_UNIT, max_round, sender=owner)
 
     def request_release(self, model: int, amount: int | None, max_round: int = NEVER) -> int:
         wei = ALL_WEI if amount is None else amount * WEI_PER_UNIT
-        owner = self.registry.owner_of(model)
+        owner = self.owner(model)
         return self.pool.request_release(model, wei, max_round, sender=owner)
 
     def set_mode(self, model: int, mode: int, max_round: int = NEVER) -> int:
-        return self.pool.set_mode(model, mode, max_round, sender=self.registry.owner_of(model))
+        return self.pool.set_mode(model, mode, max_round, sender=self.owner(model))
 
     def stake(self, model: int) -> int:
         return self.pool.stake_of(model) // WEI_PER_UNIT

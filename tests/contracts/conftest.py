@@ -20,6 +20,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.chain)
 
 
+@pytest.fixture(autouse=True)
+def forget_traces() -> None:
+    """Titanoboa's notes on storage outlive its isolation, and would describe a contract by the
+    layout of another one that had the same address in an earlier test."""
+    boa.env.sstore_trace.clear()
+    boa.env.sha3_trace.clear()
+
+
 @pytest.fixture(scope="module")
 def system() -> System:
     """One system a module; the isolation of titanoboa undoes what each test does to it."""

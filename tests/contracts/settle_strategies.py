@@ -1,6 +1,7 @@
 """Random templates, stakes, scores and ways to cut a round into batches."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from hypothesis import strategies as st
 
@@ -46,7 +47,7 @@ class Cut:
     def batches(self, words: list[int]) -> list[Batch]:
         edges = [0, *sorted(set(self.ends) & set(range(1, len(words)))), len(words)]
         cut = []
-        for start, end in zip(edges[:-1], edges[1:], strict=True):
+        for start, end in pairwise(edges):
             part = words[start:end]
             if self.trim:
                 while part and part[0] == 0:

@@ -32,7 +32,7 @@ def record(system: System, k: int, model: int) -> QueueRecord:
 
 def test_target__nothing_announced__is_the_first_round(system: System) -> None:
     assert system.pool.target() == 1
-    assert tuple(system.pool.state())[0] == 1
+    assert system.pool.state().head == 1
 
 
 def test_target__rounds_announced__is_the_first_open_one(system: System) -> None:

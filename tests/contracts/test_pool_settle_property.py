@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import boa
+import pytest
 from assay_system import ONE, System, deploy
 from hypothesis import given
 from hypothesis import strategies as st
@@ -75,6 +76,7 @@ def expected(reference: ReferencePool) -> tuple:
     return [reference.word(i) for i in range(WORDS)], out, totals
 
 
+@pytest.mark.slow
 @given(scenario=scenarios, cut=cuts)
 def test_round__any_inputs__equals_the_reference(scenario: Scenario, cut: Cut) -> None:
     system, reference = prepare(scenario)
@@ -95,6 +97,7 @@ def test_round__any_inputs__equals_the_reference(scenario: Scenario, cut: Cut) -
     assert system.pool.state().head == 2
 
 
+@pytest.mark.slow
 @given(
     scenario=scenarios,
     first=cuts,

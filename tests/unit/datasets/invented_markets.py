@@ -21,10 +21,10 @@ def invented(name: str, stocks: int, first: str, days: int, seed: int) -> Market
 
 def two_markets() -> tuple[Market, ...]:
     """The second begins later, on another calendar (it lacks every 7th day)."""
-    young = invented("young", 14, "2000-11-06", 620, 2)
-    kept = np.arange(620) % 7 != 3
+    young = invented("young", 14, "2000-08-07", 360, 2)
+    kept = np.arange(360) % 7 != 3
     young = replace(young, dates=young.dates[kept], prices=young.prices[kept])
-    return invented("old", 25, "2000-01-03", 840, 1), young
+    return invented("old", 25, "2000-01-03", 500, 1), young
 
 
 def build(markets: tuple[Market, ...], folder: Path, live_era: int = -1, seed: int = 5) -> Dataset:

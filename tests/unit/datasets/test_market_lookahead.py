@@ -9,7 +9,7 @@ import pytest
 from invented_markets import build, live_days, perturbed_after, two_markets
 
 from oracle.datasets import market, prices
-from oracle.datasets.dataset import DatasetError
+from oracle.datasets.dataset import TARGETS, DatasetError
 from oracle.datasets.files import content_digest, read_split, read_targets_csv
 from oracle.datasets.market import REACH
 
@@ -20,6 +20,7 @@ def _secret(folder: Path) -> bytes:
     return (folder / "secret" / "live_targets.csv").read_bytes()
 
 
+@pytest.mark.usefixtures("short_past")
 @pytest.mark.parametrize("live_era", [-1, 0])
 def test_build__other_future_prices__only_live_targets_change(
     tmp_path: Path, live_era: int
@@ -31,6 +32,7 @@ def test_build__other_future_prices__only_live_targets_change(
     assert _secret(tmp_path / "a") != _secret(tmp_path / "b")
 
 
+@pytest.mark.usefixtures("short_past")
 def test_build__other_price_on_the_live_day__files_change(tmp_path: Path) -> None:
     first = build(MARKETS, tmp_path / "a")
     days = live_days(MARKETS, first.eras["live"][0])
@@ -51,6 +53,7 @@ def test_build__real_prices_with_another_future__only_live_targets_change(tmp_pa
     assert _secret(tmp_path / "a") != _secret(tmp_path / "b")
 
 
+@pytest.mark.usefixtures("short_past")
 def test_split__any_live_era__targets_end_before_the_next_part() -> None:
     weeks = market._weeks(MARKETS)
     for live in market._playable(MARKETS, weeks)[::10]:
@@ -83,6 +86,7 @@ def test_weeks__two_calendars__last_trading_day_up_to_friday() -> None:
     assert entered.count("young") < entered.count("old")
 
 
+@pytest.mark.usefixtures("short_past")
 def test_live_targets__known_prices__bins_of_the_documented_return(tmp_path: Path) -> None:
     """The raw 20-day target: log return from day t + 2 to t + 22, ranked over both markets."""
     dataset = build(MARKETS, tmp_path)
@@ -96,18 +100,19 @@ def test_live_targets__known_prices__bins_of_the_documented_return(tmp_path: Pat
     forward = np.concatenate(
         [np.log(m.prices[days[m.name] + 22] / m.prices[days[m.name] + 2]) for m in MARKETS]
     )
-    raw = block.targets[:, market.TARGETS.index("target_raw_20")]
+    raw = block.targets[:, TARGETS.index("target_raw_20")]
     ranks = pd.Series(forward).rank(pct=False).to_numpy() - 0.5
     expected = np.searchsorted([0.05, 0.25, 0.75, 0.95], ranks / len(ranks)) / 4
     assert (np.abs(raw - expected) <= 0.25).all()
     assert (raw == expected).mean() > 0.95  # A rank on a boundary may fall either way here.
-    paid = block.targets[:, market.TARGETS.index("target_residual_20")]
+    paid = block.targets[:, TARGETS.index("target_residual_20")]
     ids, targets = read_targets_csv(tmp_path / "secret" / "live_targets.csv")
     secret = dict(zip(ids, targets / 1e9, strict=True))
     assert [secret[i] for i in block.ids] == paid.tolist()
     assert read_split(dataset.root, "live")["target"].isna().all()
 
 
+@pytest.mark.usefixtures("short_past")
 def test_build__live_era_out_of_range__error_names_the_choices(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="live era 9999 does not exist") as caught:
         build(MARKETS, tmp_path, live_era=9999)

@@ -149,7 +149,7 @@ def test_to_bytes__every_model__accepted_as_a_submission_without_loss(
     for model in trained.values():
         submission = parse_submission(to_bytes(model.predictions), dataset.live_ids, classic.RULES)
         expected = np.rint(model.predictions.to_numpy() * 1e9).astype(np.int64)
-        assert (submission.predictions == expected).all()
+        assert (submission.values == expected).all()
 
 
 def test_to_csv_bytes__two_rows__numerai_form() -> None:
