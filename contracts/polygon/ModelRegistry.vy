@@ -45,12 +45,13 @@ count: public(uint256)
 _models: HashMap[uint256, uint256]
 
 
-# @dev By model: the payout address that `_changes` may have replaced.
-_payouts: HashMap[uint256, address]
+# @dev By model: payout address 160 | block time 40 from which `_next_payouts` replaces it, 0 for
+# never. One word tells most claims all they need.
+_payouts: HashMap[uint256, uint256]
 
 
-# @dev By model: requested payout address 160 | block time 40 from which it is in force.
-_changes: HashMap[uint256, uint256]
+# @dev By model: the address last requested.
+_next_payouts: HashMap[uint256, address]
 
 
 # @dev By name hash: id + 1.
@@ -97,7 +98,7 @@ def register(name_hash: bytes32, payout: address) -> uint256:
     self.count = model + 1
     self._ids[name_hash] = model + 1
     self._models[model] = convert(msg.sender, uint256)
-    self._payouts[model] = payout
+    self._payouts[model] = convert(payout, uint256)
     log Registered(model=model, owner=msg.sender, name_hash=name_hash, payout=payout)
     return model
 
@@ -112,9 +113,10 @@ def set_payout(model: uint256, payout: address):
     """
     assert msg.sender == self._owner(self._known(model)), "registry: not owner"
     self._check_payout(payout)
-    self._payouts[model] = self._payout(model)
+    current: uint256 = convert(self._payout(model), uint256)
     effective_at: uint256 = block.timestamp + PAYOUT_DELAY
-    self._changes[model] = convert(payout, uint256) | (effective_at << _TIME_SHIFT)
+    self._payouts[model] = current | (effective_at << _TIME_SHIFT)
+    self._next_payouts[model] = payout
     log PayoutChangeRequested(model=model, payout=payout, effective_at=effective_at)
 
 
@@ -180,8 +182,7 @@ def payout_change_of(model: uint256) -> (address, uint256):
     @return uint256 The block time in seconds from which it is in force.
     """
     self._known(model)
-    change: uint256 = self._changes[model]
-    return convert(change & _ADDRESS, address), change >> _TIME_SHIFT
+    return self._next_payouts[model], self._payouts[model] >> _TIME_SHIFT
 
 
 @external
@@ -229,10 +230,11 @@ def _payout(model: uint256) -> address:
     @param model The id of a registered model.
     @return address The payout address in force now.
     """
-    change: uint256 = self._changes[model]
-    if change != 0 and block.timestamp >= change >> _TIME_SHIFT:
-        return convert(change & _ADDRESS, address)
-    return self._payouts[model]
+    word: uint256 = self._payouts[model]
+    effective_at: uint256 = word >> _TIME_SHIFT
+    if effective_at != 0 and block.timestamp >= effective_at:
+        return self._next_payouts[model]
+    return convert(word & _ADDRESS, address)
 
 
 @internal

@@ -42,6 +42,7 @@ class PoolReader:
 
     def __init__(self, web3: Web3, url: str, pool: str) -> None:
         self.web3, self.url = web3, url
+        self._announced: dict[int, Announcement] = {}
         self.pool = self._contract("StakePool", pool)
         with readable(url):
             self.oracle = self._contract("RoundOracle", self.pool.functions.ORACLE().call())
@@ -127,28 +128,23 @@ class PoolReader:
     # ------------------------------------------------------------------ rounds
 
     def announced(self, number: int) -> Announcement | None:
-        """What round ``number`` was announced with, or None."""
-        found = self._event(self.oracle.events.Announced, number)
-        if found is None:
+        """What round ``number`` was announced with, or None; remembered once it is final."""
+        if number in self._announced:
+            return self._announced[number]
+        log = self._log(self.oracle.events.Announced, number)
+        if log is None:
             return None
-        return Announcement(
+        names = ("opens", "closes", "horizon", "phi", "series_hash", "spec_hash", "epoch")
+        announced = Announcement(
             pool=self.addresses.pool,
             tournament=self.addresses.tournament,
             round=number,
             template=self.template,
-            **{
-                name: found[name]
-                for name in (
-                    "opens",
-                    "closes",
-                    "horizon",
-                    "phi",
-                    "series_hash",
-                    "spec_hash",
-                    "epoch",
-                )
-            },
+            **{name: log["args"][name] for name in names},
         )
+        if log["blockNumber"] <= self.finalized().number:
+            self._announced[number] = announced
+        return announced
 
     def announce_hash(self, number: int) -> bytes:
         with readable(self.url):
@@ -156,34 +152,25 @@ class PoolReader:
 
     def committed(self, number: int) -> Commit | None:
         """What the operators committed for round ``number``, or None."""
-        found = self._event(self.oracle.events.Committed, number)
+        log = self._log(self.oracle.events.Committed, number)
         announced = self.announced(number)
-        if found is None or announced is None:
+        if log is None or announced is None:
             return None
+        names = ("close_block_hash", "chain_head", "at_risk", "words", "manifest", "meta_root")
         return Commit(
             pool=self.addresses.pool,
             tournament=self.addresses.tournament,
             round=number,
             epoch=announced.epoch,
             announce_hash=self.announce_hash(number),
-            **{
-                name: found[name]
-                for name in (
-                    "close_block_hash",
-                    "chain_head",
-                    "at_risk",
-                    "words",
-                    "manifest",
-                    "meta_root",
-                )
-            },
+            **{name: log["args"][name] for name in names},
         )
 
-    def _event(self, event: Any, number: int) -> Any:
-        """Arguments of the one ``event`` of a round, or None."""
+    def _log(self, event: Any, number: int) -> Any:
+        """The one log of ``event`` for a round, or None."""
         with readable(self.url):
             logs = event().get_logs(argument_filters={"round": number}, from_block=0)
-        return logs[-1]["args"] if logs else None
+        return logs[-1] if logs else None
 
     def state(self, at: int | None = None) -> dict[str, Any]:
         """The pool's progress: head, begun, next_word, last_announced and so on."""

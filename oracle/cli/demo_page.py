@@ -6,15 +6,17 @@ from typing import Any
 from oracle.cli.output import Output
 from oracle.demo.play import Demo, Story
 from oracle.demo.report import Row, gas_used, rows, totals
-from oracle.settlement.units import UNITS_PER_NMR
+from oracle.settlement.units import UNITS_PER_NMR, nmr
+
+_NAME = 22
 
 
 def show(story: Story, demo: Demo, out: Output, *, keep: bool) -> dict[str, Any]:
     """Prints the table, the sums, gas, the folder and what to try next; returns it as JSON."""
     table, sums, gas = rows(story), totals(story), gas_used(demo.reader)
     out.table(
-        "Round 1, best first (NMR)",
-        ("model", "what it is", ">stake", ">CORR", ">MMC", ">paid or burned", ">stake after", ""),
+        "Round 1, best first (NMR, rounded; exact with --json)",
+        ("model", ">stake", ">CORR", ">MMC", ">change", ">after", ""),
         (_cells(row) for row in table),
     )
     out.table("Totals (NMR)", ("", ">"), sums.items())
@@ -24,7 +26,7 @@ def show(story: Story, demo: Demo, out: Output, *, keep: bool) -> dict[str, Any]
         ((name, times, f"{total // times:,}") for name, (times, total) in gas.items()),
     )
     name, amount = story.released
-    out.say(f"{name} released its stake and claimed {_short(amount)} NMR.")
+    out.say(f"{name} released its stake and claimed {nmr(amount)} NMR.")
     out.say()
     for step in story.steps:
         out.say(f"[green]ok[/] {step.name:<13} {step.shown}")
@@ -56,17 +58,11 @@ def show(story: Story, demo: Demo, out: Output, *, keep: bool) -> dict[str, Any]
 def _cells(row: Row) -> tuple[str, ...]:
     colour = "green" if row.change > 0 else "red" if row.change < 0 else "dim"
     return (
-        row.name,
-        row.kind,
-        _short(row.before),
+        row.name[:_NAME],
+        f"{row.before / UNITS_PER_NMR:.2f}",
         "" if row.corr is None else f"{row.corr / 1e9:+.4f}",
         "" if row.mmc is None else f"{row.mmc / 1e9:+.4f}",
         f"[{colour}]{row.change / UNITS_PER_NMR:+.4f}[/]",
-        _short(row.after),
+        f"{row.after / UNITS_PER_NMR:.2f}",
         f"[dim]{row.note}[/]",
     )
-
-
-def _short(units: int) -> str:
-    """NMR with four decimals, for the eye; exact amounts are in the JSON."""
-    return f"{units / UNITS_PER_NMR:,.4f}"

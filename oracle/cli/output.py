@@ -6,6 +6,7 @@ from functools import wraps
 from typing import Any, TypeVar
 
 import click
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -39,7 +40,16 @@ class Output:
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """A table; columns named with a leading ``>`` are right-aligned."""
-        table = Table(title=title, title_justify="left", header_style="bold")
+        table = Table(
+            title=f"[bold]{title}[/]",
+            title_justify="left",
+            title_style="",
+            box=box.SIMPLE_HEAD,
+            pad_edge=False,
+            padding=(0, 1, 0, 0),
+            show_header=any(column.lstrip(">") for column in columns),
+            show_edge=False,
+        )
         for column in columns:
             table.add_column(
                 column.lstrip(">"),
@@ -49,6 +59,7 @@ class Output:
         for row in rows:
             table.add_row(*(str(cell) for cell in row))
         self.console.print(table)
+        self.console.print()
 
     def result(self, result: Any) -> None:
         """The command's result for machines; people have read theirs already."""

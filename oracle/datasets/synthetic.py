@@ -52,7 +52,7 @@ class Plan:
     def strength(self, position: int, horizon: int) -> float:
         """Signal over noise in the era at `position`, for a target of `horizon` days."""
         age = position / max(len(self.regimes) - 1, 1)
-        return SIGNAL * REGIMES[self.regimes[position]] * 1.0
+        return SIGNAL * REGIMES[self.regimes[position]] * (1 - DECAY[horizon] * age)
 
 
 def _stream(seed: int, *purpose: int) -> np.random.Generator:

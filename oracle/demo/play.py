@@ -59,7 +59,6 @@ class Story:
     after: ReferencePool = field(default_factory=ReferencePool)
     steps: list[Step] = field(default_factory=list)
     released: tuple[str, int] = ("", 0)
-    taken: tuple[str, int] = ("", 0)
     artefacts: Path = Path()
 
 
@@ -164,9 +163,11 @@ class Demo:
             for done, player in enumerate(players, 1):
                 self._writer(player.staker).deposit(player.model, player.stake, _ROUND)
                 say(f"{done} of {len(players)}")
-            self._writer(players[0].staker).set_mode(players[0].model, TAKE_PROFIT, _ROUND)
+            takers = [player for player in players if player.takes_profit]
+            for player in takers:
+                self._writer(player.staker).set_mode(player.model, TAKE_PROFIT, _ROUND)
             total = sum(player.stake for player in players)
-            say(f"{nmr(total)} NMR on {len(players)} models; {players[0].name} takes profit")
+            say(f"{nmr(total)} NMR on {len(players)} models, {len(takers)} of them take profits")
 
     # ------------------------------------------------------------------ the round
 
@@ -252,10 +253,10 @@ class Demo:
     # ------------------------------------------------------------------ after the round
 
     def _leave(self) -> None:
-        """One model releases everything and claims; the take-profit model claims its gain."""
-        leaver, taker = self.story.players[1], self.story.players[0]
+        """One model releases everything; it and the models that took profits claim."""
+        leaver = self.story.players[1]
         following = _ROUND + 1
-        with self.steps.step("A model leaves: release and claim") as say:
+        with self.steps.step("A model leaves; profits are claimed") as say:
             writer = self._writer(leaver.staker)
             writer.request_release(leaver.model, None, following)
             self.devnet.run_script("announce", "--record", str(self.devnet.record_path))
@@ -268,8 +269,7 @@ class Demo:
                 if claimable.get(leaver.model):
                     break
             self.story.released = (leaver.name, claimable[leaver.model])
-            self.story.taken = (taker.name, claimable.get(taker.model, 0))
-            for player in (leaver, taker):
+            for player in self.story.players:
                 if claimable.get(player.model):
                     self._writer(player.staker).claim(player.model)
             say(f"{leaver.name} got {nmr(self.story.released[1])} NMR back")

@@ -10,6 +10,7 @@ from oracle.settlement.units import UNITS_PER_NMR
 TWIN = "twin"
 LATE = "late_riser"
 INVALID = "broken_file"
+_TAKE_PROFIT_EVERY = 5
 
 
 @dataclass(slots=True)
@@ -22,6 +23,7 @@ class Player:
     staker: int
     stake: int
     late: bool = False
+    takes_profit: bool = False
     model: int = -1
     refusal: str = ""
 
@@ -47,6 +49,7 @@ def make_players(trained: Sequence[TrainedModel], stakers: int, seed: int) -> li
             staker=position % stakers,
             stake=random_stakes.randrange(5, 401) * UNITS_PER_NMR,
             late=name == LATE,
+            takes_profit=position % _TAKE_PROFIT_EVERY == 0,
         )
         for position, (name, kind, raw) in enumerate(files)
     ]

@@ -47,12 +47,12 @@ def _row(story: Story, player: Any, score: dict[str, str] | None) -> Row:
     before, after = (pool.lane(player.model).stake for pool in (story.before, story.after))
     taken = story.after.out.get(player.model, 0) - story.before.out.get(player.model, 0)
     notes = []
-    if taken:
-        notes.append("gain taken as profit")
+    if taken > 0:
+        notes.append("taken")
     if score and score["on_time"] == "0":
-        notes.append("late: not at risk")
+        notes.append("late")
     if player.refusal:
-        notes.append("refused: not at risk")
+        notes.append("refused")
     return Row(
         name=player.name,
         kind=player.kind,

@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import httpx
@@ -42,9 +43,11 @@ def submit(
     signature = bytes(owner.sign_message(message(submission_of(key), domain)).signature)
     receipts: dict[str, ReceiptMessage] = {}
     failures: dict[str, AssayError] = {}
-    for url in operators:
+    with ThreadPoolExecutor(max_workers=len(operators)) as pool:
+        sends = {url: pool.submit(_send, url, key, signature, raw, domain) for url in operators}
+    for url, sending in sends.items():
         try:
-            receipts[url] = _send(url, key, signature, raw, domain)
+            receipts[url] = sending.result()
         except AssayError as error:
             failures[url] = error
     if not receipts:

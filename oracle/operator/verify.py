@@ -57,7 +57,7 @@ class Verification:
         for name, check in checks:
             try:
                 yield Step(name, check())
-            except ValueError as error:
+            except (DifferenceError, ValueError) as error:
                 raise DifferenceError(f"{name}: {error}") from error
 
     # ------------------------------------------------------------------ artefacts alone

@@ -4,6 +4,8 @@ Every row is committed before the operator acts on it. One digest a round: the u
 second signature impossible even after a crash or with two processes on one database.
 """
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -103,9 +105,22 @@ def _matching(table: Table, key: SubmissionKey) -> Select[Any]:
 
 def _durable(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
+    _use_wal(cursor)
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.close()
+
+
+def _use_wal(cursor: Any, attempts: int = 100) -> None:
+    """SQLite waits for other processes everywhere but here, where a new database becomes WAL."""
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError:
+            attempts -= 1
+            if not attempts:
+                raise
+            time.sleep(0.05)
 
 
 class Journal:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import boa
 import pytest
-from assay_system import ONE, System, deploy
+from assay_system import ONE, TEMPLATE, System, deploy
 from hypothesis import given
 from hypothesis import strategies as st
 from settle_strategies import MODELS, WORDS, Cut, amounts, cuts, scored, templates
@@ -40,10 +40,21 @@ scenarios = st.builds(
 )
 
 
-def prepare(scenario: Scenario) -> tuple[System, ReferencePool]:
+def crowded(template: Template = TEMPLATE, models: int = MODELS) -> System:
+    """A system with ``models`` models of one owner, who has tokens for any stakes."""
+    system = deploy(template=template)
+    system.new_staker(models=models, tokens=2 * MAX_AMOUNT)
+    return system
+
+
+@pytest.fixture(scope="module")
+def crowd() -> System:
+    return crowded()
+
+
+def prepare(system: System, scenario: Scenario) -> ReferencePool:
     """The scenario's requests, on both sides; round 1 is announced and due."""
-    system, reference = deploy(template=scenario.template), ReferencePool()
-    system.new_staker(models=MODELS, tokens=2 * MAX_AMOUNT)
+    reference = ReferencePool()
     system.announce(1, phi=scenario.phi)
     now = system.now
     reference.schedule(1, now + 500)
@@ -56,7 +67,7 @@ def prepare(scenario: Scenario) -> tuple[System, ReferencePool]:
         assert system.set_mode(model, TAKE_PROFIT) == 1
         reference.set_mode(model, TAKE_PROFIT, now)
     system.warp(system.due(1))
-    return system, reference
+    return reference
 
 
 def snapshot(system: System) -> tuple:
@@ -79,7 +90,9 @@ def expected(reference: ReferencePool) -> tuple:
 @pytest.mark.slow
 @given(scenario=scenarios, cut=cuts)
 def test_round__any_inputs__equals_the_reference(scenario: Scenario, cut: Cut) -> None:
-    system, reference = prepare(scenario)
+    named = {0, *scenario.stakes, *scenario.take_profit}
+    system = crowded(scenario.template, max(named) + 1)
+    reference = prepare(system, scenario)
     batches = cut.batches(scenario.words)
     reference.drain(1, MODELS, system.now)
     vault = reference.vault
@@ -105,9 +118,10 @@ def test_round__any_inputs__equals_the_reference(scenario: Scenario, cut: Cut) -
     pieces=st.lists(st.integers(1, 5), min_size=1, max_size=MODELS),
 )
 def test_round__other_caller_partition_and_drain_pieces__same_end(
-    scenario: Scenario, first: Cut, second: Cut, pieces: list[int]
+    crowd: System, scenario: Scenario, first: Cut, second: Cut, pieces: list[int]
 ) -> None:
-    system, _ = prepare(scenario)
+    system = crowd
+    prepare(system, scenario)
     at_risk, words = scenario.at_risk, WORDS
     with boa.env.anchor():
         system.play(1, first.batches(scenario.words), at_risk=at_risk, words=words)

@@ -70,7 +70,7 @@ def _race(path: Path, start: object, digests: list[bytes], won: object) -> None:
 
 
 def test_reserve_digest__two_processes_race__one_digest_a_round_wins(path: Path) -> None:
-    rounds = 40
+    rounds = 20
     context = multiprocessing.get_context("spawn")
     start, won = context.Barrier(2), context.Queue()
     racers = [

@@ -1,0 +1,100 @@
+"""One round played for real, shared by all tests here: anvil, contracts, operator processes."""
+
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+from rich.console import Console
+
+from oracle.demo.play import Demo, Options, Story
+from oracle.devnet.folder import only_one
+from oracle.devnet.topology import load
+
+_PORTS = 5
+
+
+@dataclass(frozen=True)
+class Played:
+    """A finished round whose chain still runs."""
+
+    demo: Demo
+    story: Story
+    rpc: str
+    left_by_killed_run: list[str]
+
+
+def free_base_port() -> int:
+    """First of five ports that nothing listens on."""
+    for _ in range(100):
+        base = random.randrange(20_000, 28_000)
+        sockets = []
+        try:
+            for port in range(base, base + _PORTS):
+                sockets.append(socket.create_server(("127.0.0.1", port)))
+            return base
+        except OSError:
+            continue
+        finally:
+            for opened in sockets:
+                opened.close()
+    raise RuntimeError("no five free ports in a row")
+
+
+def processes_naming(text: str) -> list[str]:
+    """Command lines of running processes that mention ``text``."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "status"]):
+        line = " ".join(process.info["cmdline"] or ())
+        if text in line and process.info["status"] != psutil.STATUS_ZOMBIE:
+            found.append(line)
+    return found
+
+
+def _kill_half_way(folder: Path, base: int) -> list[str]:
+    """Starts the demo, kills it once operators run, and returns what is still there afterwards."""
+    command = [sys.executable, "-m", "oracle", "demo", "--data", "synthetic"]
+    command += ["--folder", str(folder), "--base-port", str(base)]
+    run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 120
+    while not (folder / "logs" / "operator-1.log").exists():
+        assert run.poll() is None, run.communicate()[1].decode()
+        assert time.monotonic() < deadline, "the demo did not come to start its operators"
+        time.sleep(0.1)
+    run.send_signal(signal.SIGKILL)
+    run.wait()
+    for _ in range(50):
+        left = [*processes_naming(str(folder)), *processes_naming(f"--port {base}")]
+        if not left:
+            break
+        time.sleep(0.1)
+    return left
+
+
+@pytest.fixture(scope="session")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
+    """The demo's round on synthetic data, in a folder where an earlier run was killed."""
+    folder, base = tmp_path_factory.mktemp("demo"), free_base_port()
+    left = _kill_half_way(folder, base)
+    topology = load().moved(base)
+    demo = Demo(Options(folder, topology, "synthetic", seed=3), Console(quiet=True))
+    with only_one(folder):
+        try:
+            yield Played(demo, demo.play(), topology.rpc, left)
+        finally:
+            demo.devnet.stop()
+    assert not processes_naming(str(folder))
+
+
+@pytest.fixture
+def copy(played: Played, tmp_path: Path) -> Path:
+    """A copy of the round's artefact folder, to tamper with."""
+    return shutil.copytree(played.story.artefacts, tmp_path / "copied")

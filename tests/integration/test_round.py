@@ -1,0 +1,94 @@
+"""A round on a real chain with real operator processes: what came of it."""
+
+import json
+
+import pytest
+from web3.exceptions import ContractLogicError
+
+from oracle.chain.abi import abi
+from oracle.operator.recompute import inputs_of, read_batches
+from oracle.settlement.reference import RoundTerms
+from oracle.store.artefacts import check_files, read_file, read_manifest, round_path
+
+pytestmark = [pytest.mark.chain, pytest.mark.slow]
+
+
+def test_demo__killed_half_way__leaves_no_process(played):
+    assert played.left_by_killed_run == []
+
+
+def test_settle__every_lane_equals_the_reference_model(played):
+    folder, story = played.story.artefacts, played.story
+    manifest = read_manifest(folder)
+    inputs = inputs_of(manifest, check_files(folder, manifest))
+    expected = story.before
+    gains, burns = expected.settle_round(
+        1,
+        RoundTerms(
+            template=inputs.announcement.template,
+            phi=inputs.announcement.phi,
+            at_risk=int(manifest.at_risk),
+            words=manifest.batch_chain.words,
+            chain_head=bytes.fromhex(manifest.batch_chain.head[2:]),
+        ),
+        read_batches(folder),
+    )
+    assert gains > 0
+    assert burns > 0
+    for player in story.players:
+        assert story.after.lane(player.model) == expected.lane(player.model), player.name
+    assert story.after.out == expected.out
+    assert (story.after.vault, story.after.burn_owed) == (expected.vault, expected.burn_owed)
+
+
+def test_demo__operators_agree_to_the_byte(played):
+    where = played.demo.reader.addresses
+    digests = set()
+    for operator in played.demo.options.topology.operators:
+        home = played.demo.devnet.artefacts(operator.name)
+        digests.add(read_manifest(round_path(home, where.chain_id, where.pool, 1)).digest())
+    assert len(digests) == 1
+
+
+def test_demo__late_and_broken_models__have_no_stake_at_risk(played):
+    story = played.story
+    late = next(p for p in story.players if p.late)
+    broken = next(p for p in story.players if p.refusal)
+    assert broken.refusal.startswith("invalid_submission_")
+    for player in (late, broken):
+        assert story.after.lane(player.model).stake == player.stake
+    listed = json.loads(read_file(story.artefacts, "inputs/submissions.json"))
+    assert [s["on_time"] for s in listed["accepted"] if s["model"] == late.model] == [False]
+    assert broken.model not in [s["model"] for s in listed["accepted"]]
+
+
+def test_demo__identical_predictions__have_identical_scores(played):
+    lines = read_file(played.story.artefacts, "outputs/scores.csv").decode().splitlines()
+    scores = {int(line.split(",")[0]): line.split(",")[3:] for line in lines[1:]}
+    twin = next(p for p in played.story.players if p.name == "twin")
+    assert scores[twin.model] == scores[played.story.players[0].model]
+
+
+def test_pool__balance__covers_what_it_holds_exactly(played):
+    reader = played.demo.reader
+    totals = reader.totals()
+    token = reader.web3.eth.contract(address=reader.addresses.token, abi=abi("ChildNmr"))
+    balance = token.functions.balanceOf(reader.addresses.pool).call()
+    assert balance == sum(totals.values()) * 10**9
+
+
+def test_commit__a_second_one_for_the_round__is_refused(played):
+    reader = played.demo.reader
+    commit = reader.committed(1)
+    call = reader.oracle.functions.commit(
+        1,
+        commit.close_block_hash,
+        commit.chain_head,
+        commit.at_risk,
+        commit.words,
+        commit.manifest,
+        commit.meta_root,
+        [],
+    )
+    with pytest.raises(ContractLogicError, match="oracle: already committed"):
+        call.call()
