@@ -26,10 +26,10 @@ demo: setup ## Play one whole round on a local chain (ARGS="--data synthetic").
 	@./assay demo $(ARGS)
 
 test: setup ## Run all tests.
-	@$(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 quick: setup ## Run the fast tests, in under a minute.
-	@$(BIN)/python -m pytest -n 2 --dist loadscope -m "not slow and not chain" $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not chain" $(ARGS)
 
 lint: setup ## Check style and import order.
 	@$(BIN)/ruff check .

@@ -5,6 +5,7 @@ point is harmless. Signing is guarded by the journal; everything sent to the cha
 and checked by the contracts.
 """
 
+import shutil
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -20,14 +21,21 @@ from oracle.errors import AssayError, RefusedError
 from oracle.operator.evaluate import Entry, Evaluation, RoundInputs, evaluate
 from oracle.operator.ingest import MAX_BYTES, Ingest
 from oracle.operator.peers import Peer
-from oracle.operator.recompute import read_batches
+from oracle.operator.recompute import read_batches, recompute
 from oracle.operator.targets import RoundData
 from oracle.operator.wire import AttestationMessage, SubmissionMessage, attestation_message
 from oracle.settlement.batches import chain
 from oracle.settlement.quorum import Attestation, Tally, tally
-from oracle.settlement.rounds import Action, OperatorFacts, next_actions
+from oracle.settlement.rounds import Action, OperatorFacts, RoundFacts, next_actions
 from oracle.settlement.typed_data import Domain, digest, message
-from oracle.store.artefacts import ArtefactError, round_path, write_file, write_round
+from oracle.store.artefacts import (
+    ArtefactError,
+    check_files,
+    read_manifest,
+    round_path,
+    write_file,
+    write_round,
+)
 from oracle.store.journal import Journal
 
 _COMMIT_PHASE = "commit"
@@ -60,15 +68,8 @@ class Worker:
     def run(self, stop: threading.Event, pause: float) -> None:
         """Cycles until ``stop`` is set; an error ends a cycle, never the loop."""
         while not stop.is_set():
-            try:
-                self.cycle()
-                self._last_error = ""
-            except AssayError as error:
-                self._last_error = error.message
-                _log.warning("cycle", error=error.message, fix=error.fix)
-            except Exception as error:  # noqa: BLE001 - the loop must outlive a bug in one round
-                self._last_error = type(error).__name__
-                _log.exception("cycle")
+            self._last_error = ""
+            self._guarded("cycle", self.cycle)
             self._last_cycle = time.monotonic()
             stop.wait(pause)
 
@@ -77,16 +78,29 @@ class Worker:
         return {"seconds_since_cycle": age, "error": self._last_error}
 
     def cycle(self) -> None:
-        """One look at every round that is not settled yet."""
+        """One look at every round that is not settled; trouble with one leaves the others alone."""
         block = self.reader.finalized()
         for facts in self.reader.open_rounds(block):
-            number = facts.number
-            own = OperatorFacts(
-                targets=self.data.targets(number) is not None,
-                attested=self.own_attestation(number) is not None,
-            )
-            for action in next_actions(facts, own, block.timestamp):
-                self._do(action, number)
+            self._guarded(f"round {facts.number}", self._advance, facts, block.timestamp)
+
+    def _guarded(self, what: str, work: Callable[..., None], *arguments: object) -> None:
+        try:
+            work(*arguments)
+        except AssayError as error:
+            self._last_error = error.message
+            _log.warning(what, error=error.message, fix=error.fix)
+        except Exception as error:  # noqa: BLE001 - a bug must not end the loop
+            self._last_error = f"{type(error).__name__}: {error}"
+            _log.exception(what)
+
+    def _advance(self, facts: RoundFacts, now: int) -> None:
+        number = facts.number
+        own = OperatorFacts(
+            targets=self.data.targets(number) is not None,
+            attested=self.own_attestation(number) is not None,
+        )
+        for action in next_actions(facts, own, now):
+            self._do(action, number)
 
     def _do(self, action: Action, number: int) -> None:
         if action is Action.ATTEST:
@@ -112,11 +126,17 @@ class Worker:
         return self.folder(number) / "attest" / f"{operator.lower()}.json"
 
     def _attest(self, number: int) -> None:
-        if not self._synchronise(number):
-            return
-        result = evaluate(self._inputs(number))
-        write_round(self.folder(number), result.manifest, result.files)
-        self._sign(number, result)
+        """Evaluates and signs. What was written down before a crash is signed as it was then."""
+        folder = self.folder(number)
+        if self.journal.signed_digest(number, _COMMIT_PHASE) is not None:
+            manifest = read_manifest(folder)
+            self._sign(number, recompute(manifest, check_files(folder, manifest)))
+        elif self._synchronise(number):
+            result = evaluate(self._inputs(number))
+            # An unsigned result of an earlier try may lack what a peer has shared since.
+            shutil.rmtree(folder, ignore_errors=True)
+            write_round(folder, result.manifest, result.files)
+            self._sign(number, result)
 
     def _sign(self, number: int, result: Evaluation) -> None:
         """Write-ahead, then sign, then show: a crash in between repeats the same signature."""

@@ -63,6 +63,18 @@ def test_target__96_closed_rounds_pending__found_without_a_hint(system: System) 
     assert system.pool.target() == 97
 
 
+def test_target__hint_far_behind_the_head__found_from_the_head(system: System) -> None:
+    """Without deposits the hint stays at 0, while more than 96 rounds come and go."""
+    for k in range(1, 98):
+        system.announce(k)
+        system.play(k, [Batch(0, ())])
+    assert system.pool.target() == 98
+    system.announce(98)
+    assert system.pool.target() == 98
+    system.warp(system.now + 500)
+    assert system.pool.target() == 99
+
+
 @pytest.mark.parametrize("call", ["deposit", "request_release", "set_mode"])
 def test_request__round_passed__refused(system: System, staker: str, call: str) -> None:
     argument = TAKE_PROFIT if call == "set_mode" else NMR

@@ -1,9 +1,7 @@
 """One round played for real, shared by all tests here: anvil, contracts, operator processes."""
 
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -11,15 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 import pytest
+from local_machine import free_base_port, processes_naming
 from rich.console import Console
 
 from oracle.demo.play import Demo, Options, Story
 from oracle.devnet.folder import only_one
 from oracle.devnet.topology import load
-
-_PORTS = 5
 
 
 @dataclass(frozen=True)
@@ -30,33 +26,6 @@ class Played:
     story: Story
     rpc: str
     left_by_killed_run: list[str]
-
-
-def free_base_port() -> int:
-    """First of five ports that nothing listens on."""
-    for _ in range(100):
-        base = random.randrange(20_000, 28_000)
-        sockets = []
-        try:
-            for port in range(base, base + _PORTS):
-                sockets.append(socket.create_server(("127.0.0.1", port)))
-            return base
-        except OSError:
-            continue
-        finally:
-            for opened in sockets:
-                opened.close()
-    raise RuntimeError("no five free ports in a row")
-
-
-def processes_naming(text: str) -> list[str]:
-    """Command lines of running processes that mention ``text``."""
-    found = []
-    for process in psutil.process_iter(["cmdline", "status"]):
-        line = " ".join(process.info["cmdline"] or ())
-        if text in line and process.info["status"] != psutil.STATUS_ZOMBIE:
-            found.append(line)
-    return found
 
 
 def _kill_half_way(folder: Path, base: int) -> list[str]:

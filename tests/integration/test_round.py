@@ -10,7 +10,7 @@ from oracle.operator.recompute import inputs_of, read_batches
 from oracle.settlement.reference import RoundTerms
 from oracle.store.artefacts import check_files, read_file, read_manifest, round_path
 
-pytestmark = [pytest.mark.chain, pytest.mark.slow]
+pytestmark = [pytest.mark.chain, pytest.mark.slow, pytest.mark.xdist_group("played")]
 
 
 def test_demo__killed_half_way__leaves_no_process(played):

@@ -15,7 +15,7 @@ from oracle.operator.verify import verify
 from oracle.settlement.manifest import Manifest, canonical
 from oracle.store.artefacts import check_files, read_manifest
 
-pytestmark = [pytest.mark.chain, pytest.mark.slow]
+pytestmark = [pytest.mark.chain, pytest.mark.slow, pytest.mark.xdist_group("played")]
 
 
 def rewrite(folder: Path, path: str, raw: bytes) -> None:

@@ -1,0 +1,35 @@
+"""What tests ask of the machine they run on: free ports, running processes."""
+
+import random
+import socket
+
+import psutil
+
+_PORTS = 5
+
+
+def free_base_port() -> int:
+    """First of five ports that nothing listens on."""
+    for _ in range(100):
+        base = random.randrange(20_000, 28_000)
+        sockets = []
+        try:
+            for port in range(base, base + _PORTS):
+                sockets.append(socket.create_server(("127.0.0.1", port)))
+            return base
+        except OSError:
+            continue
+        finally:
+            for opened in sockets:
+                opened.close()
+    raise RuntimeError("no five free ports in a row")
+
+
+def processes_naming(text: str) -> list[str]:
+    """Command lines of running processes that mention ``text``."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "status"]):
+        line = " ".join(process.info["cmdline"] or ())
+        if text in line and process.info["status"] != psutil.STATUS_ZOMBIE:
+            found.append(line)
+    return found

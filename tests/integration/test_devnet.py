@@ -1,0 +1,182 @@
+"""``assay devnet`` and the commands people use on it, as a person would run them."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from local_machine import free_base_port, processes_naming
+
+from oracle.datasets.synthetic import build_synthetic
+from oracle.store.artefacts import write_file
+from oracle.tournaments.universe import universe_bytes
+
+pytestmark = [pytest.mark.chain, pytest.mark.slow, pytest.mark.xdist_group("devnet")]
+
+DAY = 86_400
+
+
+class Assay:
+    """Runs ``assay`` with its state under one folder."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+
+    def run(self, *arguments: str) -> tuple[int, dict[str, Any]]:
+        """Exit code and the JSON envelope."""
+        done = subprocess.run(
+            [sys.executable, "-m", "oracle", *arguments, "--json"],
+            env={**os.environ, "ASSAY_HOME": str(self.home)},
+            capture_output=True,
+            timeout=180,
+        )
+        assert b"Traceback" not in done.stderr
+        return done.returncode, json.loads(done.stdout)
+
+    def ok(self, *arguments: str) -> dict[str, Any]:
+        code, envelope = self.run(*arguments)
+        assert code == 0, envelope
+        return envelope["result"]
+
+    def refused(self, *arguments: str) -> tuple[int, str]:
+        code, envelope = self.run(*arguments)
+        assert envelope["ok"] is False
+        assert envelope["error"]["exit"] == code
+        return code, envelope["error"]["message"]
+
+
+@pytest.fixture(scope="module")
+def assay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Assay]:
+    home = tmp_path_factory.mktemp("home")
+    assay = Assay(home)
+    assay.ok("devnet", "up", "--base-port", str(free_base_port()))
+    try:
+        yield assay
+    finally:
+        assay.ok("devnet", "down")
+        assert not processes_naming(str(home))
+
+
+@pytest.fixture(scope="module")
+def model(assay: Assay) -> int:
+    """A registered model with 25.5 NMR queued for round 1."""
+    registered = assay.ok("models", "register", "first", "--dev-account", "10")["model"]
+    announced = assay.ok("round", "announce", "--dev-account", "1")
+    assert announced["round"] == 1
+    deposited = assay.ok("stake", "deposit", str(registered), "25.5", "--dev-account", "10")
+    assert deposited == {"model": registered, "amount": "25.5", "round": 1}
+    return registered
+
+
+def test_up__while_one_is_running__is_refused(assay):
+    code, message = assay.refused("devnet", "up")
+    assert code == 7
+    assert "a devnet is running here" in message
+
+
+def test_status__all_processes_run(assay):
+    assert assay.ok("devnet", "status")["stopped"] == []
+
+
+def test_stake__deposit__shows_in_the_queue(assay, model):
+    shown = assay.ok("stake", "show", str(model))
+    assert shown["stake"] == "0"
+    assert shown["queued"] == [{"round": 1, "deposit": "25.5", "release": "0"}]
+
+
+def test_stake__by_a_stranger__is_refused(assay, model):
+    code, message = assay.refused("stake", "release", str(model), "--dev-account", "11")
+    assert code == 7
+    assert "pool: not owner" in message
+
+
+@pytest.mark.parametrize("amount", ["0", "-1", "nan", "1.0000000001", "much"])
+def test_stake__bad_amount__is_a_usage_error(assay, model, amount):
+    code, _ = assay.refused("stake", "deposit", str(model), "--dev-account", "10", "--", amount)
+    assert code == 2
+
+
+def test_stake__without_funds__is_refused_and_nothing_is_queued(assay, model):
+    code, message = assay.refused("stake", "deposit", str(model), "99999", "--dev-account", "10")
+    assert code == 7
+    assert "balance" in message
+    assert assay.ok("stake", "show", str(model))["queued"][0]["deposit"] == "25.5"
+
+
+def test_models__name_taken__is_refused(assay, model):
+    code, message = assay.refused("models", "register", "first", "--dev-account", "11")
+    assert code == 7
+    assert "registry: name taken" in message
+
+
+def test_submit__signed_by_the_owner__every_operator_gives_a_receipt(assay, model, tmp_path):
+    dataset = build_synthetic(
+        tmp_path / "data", tmp_path / "targets", rows=100, features=10, eras=20, seed=1
+    )
+    provider = assay.home / "devnet" / "provider" / "1"
+    write_file(provider / "universe.csv", universe_bytes(dataset.live_ids))
+    example = str(dataset.root / "live_example_preds.csv")
+    options = ("--model", str(model), "--round", "1")
+
+    code, message = assay.refused("submit", example, *options, "--dev-account", "10")
+    assert code == 7
+    assert "opens at" in message
+
+    assay.ok("devnet", "advance", str(DAY + 60))
+    sent = assay.ok("submit", example, *options, "--dev-account", "10")
+    assert len(sent["receipts"]) == 4
+    assert sent["failures"] == {}
+
+    code, message = assay.refused("submit", example, *options, "--dev-account", "11")
+    assert code == 7
+    assert "not signed by the owner" in message
+    broken = tmp_path / "broken.csv"
+    broken.write_text("id,prediction\nn1,0.5\n")
+    code, message = assay.refused("submit", str(broken), *options, "--dev-account", "10")
+    assert code == 3
+    assert message.startswith("invalid_submission_ids")
+
+
+def test_drain__after_the_close__the_operators_do_it_by_themselves(assay, model):
+    import time
+
+    assay.ok("devnet", "advance", str(2 * DAY))
+    for _ in range(60):
+        shown = assay.ok("stake", "show", str(model))
+        if shown["stake"] == "25.5":
+            return
+        time.sleep(0.5)
+    pytest.fail(f"the deposit was not drained: {shown}")
+
+
+def test_score__own_predictions_against_targets__are_whole_billionths(assay, tmp_path):
+    build_synthetic(tmp_path / "data", tmp_path / "res", rows=100, features=10, eras=20, seed=1)
+    example, targets = tmp_path / "data/live_example_preds.csv", tmp_path / "res/live_targets.csv"
+    result = assay.ok("score", str(example), "--targets", str(targets))
+    assert result["rows"] == 100
+    assert len(result["corr"].split(".")[1]) == 9
+
+
+def test_key__of_ones_own__is_refused_on_a_devnet(assay, model, tmp_path):
+    from eth_account import Account
+
+    from oracle.chain.keys import new_password, write_keystore
+
+    password = new_password(tmp_path / "password")
+    write_keystore(tmp_path / "key.json", Account.create(), password)
+    code, message = assay.refused(
+        "stake",
+        "release",
+        str(model),
+        "--key",
+        str(tmp_path / "key.json"),
+        "--password-file",
+        str(tmp_path / "password"),
+    )
+    assert code == 7
+    assert "a devnet takes no key of your own" in message
+    assert password not in message
