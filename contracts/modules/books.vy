@@ -103,7 +103,7 @@ def state() -> State:
 
 
 @internal
-@view
+@pure
 def _check_capacity(held: Holdings, progress: Progress, units: uint256):
     """
     @dev Reverts unless held stays below 2^56 U.

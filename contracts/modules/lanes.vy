@@ -9,6 +9,7 @@
 """
 
 
+MAX_MODELS: constant(uint256) = 2**20
 MAX_WORDS: constant(uint256) = 2**18
 PAGE: constant(uint256) = 1024
 
@@ -28,7 +29,6 @@ TAKE_PROFIT_BITS: constant(uint256) = 2**63 | 2**127 | 2**191 | 2**255
 
 
 _UNIT: constant(uint256) = 10**9
-_MAX_MODELS: constant(uint256) = 2**20
 
 
 # @dev Stake of model m: word m >> 2, bit 64 * (m & 3): stake 56 | unused 7 | take-profit 1.
@@ -46,7 +46,7 @@ def stake_of(model: uint256) -> uint256:
     @param model The model's id, below 2^20.
     @return uint256 The model's stake in wei, without what is queued.
     """
-    assert model < _MAX_MODELS, "pool: unknown model"
+    assert model < MAX_MODELS, "pool: unknown model"
     return ((self._lanes[model >> 2] >> (64 * (model & 3))) & M56) * _UNIT
 
 
@@ -57,7 +57,7 @@ def claimable_of(model: uint256) -> uint256:
     @param model The model's id, below 2^20.
     @return uint256 What `claim` pays now, in wei.
     """
-    assert model < _MAX_MODELS, "pool: unknown model"
+    assert model < MAX_MODELS, "pool: unknown model"
     return ((self._out_lanes[model >> 2] >> (64 * (model & 3))) & M64) * _UNIT
 
 

@@ -10,6 +10,7 @@
 @dev Holds no tokens. The announcer chooses times and phi inside fixed bounds and nothing else;
      the operators choose scores and the stake at risk (which can only lower payouts and burns),
      never amounts: multipliers, clips, threshold and hardening come from the template.
+     An announcer that stops stops new rounds; it cannot change, stop or speed up an announced one.
      Every byte that is hashed or signed is specified in docs/formats.md, sections 6 and 7.
 """
 

@@ -11,7 +11,8 @@
         order. What leaves a stake waits in the model's claimable amount for `claim`.
 @dev No owner, no upgrade, no administrator: nobody can stop a claim or move a stake anywhere but
      to its model's payout address or to the amount owed to the burn. `drain`, `begin`, `settle`
-     and `claim` may be called by anyone.
+     and `claim` may be called by anyone. The oracle can add rounds and give them scores; without
+     it no round ends, and nothing else is lost.
 
      Amounts in calls and in `stake_of` and `claimable_of` are wei, whole multiples of the unit
      U = 10^9 wei; all other amounts here are in U. The words are specified in docs/formats.md.
@@ -71,7 +72,6 @@ _MIN: constant(uint256) = 10**8
 _MAX_PENDING: constant(uint256) = 96
 
 
-_MAX_MODELS: constant(uint256) = 2**20
 _MAX_CLOSE: constant(uint256) = 2**40 - 1
 
 
@@ -333,7 +333,7 @@ def drain(k: uint256, n: uint256) -> uint256:
     records: uint256 = 0
     deposited: uint256 = 0
     released: uint256 = 0
-    for _: uint256 in range(min(n, _MAX_MODELS), bound=_MAX_MODELS):
+    for _: uint256 in range(min(n, lanes.MAX_MODELS), bound=lanes.MAX_MODELS):
         if following == 0:
             break
         model: uint256 = following - 1

@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+from functools import cache
 from pathlib import Path
 
 from eth_account import Account
@@ -13,7 +14,8 @@ from oracle.errors import InputError, RefusedError
 DEV_MNEMONIC = "test test test test test test test test test test test junk"
 """The development mnemonic every local chain tool uses; its keys are known to everyone."""
 
-_DEV_ACCOUNTS = 1000
+DEV_ACCOUNTS = 64
+"""How many of its accounts a devnet funds."""
 
 
 def dev_account(index: int) -> LocalAccount:
@@ -32,20 +34,27 @@ def write_keystore(path: Path, account: LocalAccount, password: str) -> None:
 
 def load_keystore(path: Path, password_file: Path) -> LocalAccount:
     """The account in a keystore; its password is the first line of ``password_file``."""
+    password = _text(password_file).split("\n", 1)[0]
     try:
-        content = json.loads(path.read_text())
-        password = password_file.read_text().split("\n", 1)[0]
-    except OSError as error:
-        raise InputError(f"cannot read {error.filename}: {error.strerror}") from None
-    except ValueError:
+        content = json.loads(_text(path))
+    except json.JSONDecodeError:
         raise InputError(f"{path} is not a keystore (JSON)") from None
     try:
         return Account.from_key(Account.decrypt(content, password))
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, NotImplementedError):
         raise InputError(
             f"{path} cannot be opened with the password in {password_file}",
             "check that both belong together",
         ) from None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is not a text file") from None
 
 
 def new_password(path: Path) -> str:
@@ -57,9 +66,14 @@ def new_password(path: Path) -> str:
     return password
 
 
-def is_dev_address(address: str, first: int = 40) -> bool:
-    """Whether ``address`` is one of the first publicly known development accounts."""
-    return any(dev_account(i).address == address for i in range(min(first, _DEV_ACCOUNTS)))
+@cache
+def _dev_addresses() -> frozenset[str]:
+    return frozenset(dev_account(i).address.lower() for i in range(DEV_ACCOUNTS))
+
+
+def is_dev_address(address: str) -> bool:
+    """Whether ``address`` is one of the publicly known development accounts of a devnet."""
+    return address.lower() in _dev_addresses()
 
 
 def require_dev_key(address: str) -> None:

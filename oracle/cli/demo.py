@@ -1,5 +1,7 @@
 """``assay demo``: one whole round on a local chain."""
 
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -52,6 +54,8 @@ def command(
             story = demo.play()
             out.result(show(story, demo, out, keep=keep))
             if keep:
-                click.pause("Press a key or Ctrl-C to stop the chain.")
+                out.say("The chain stays up until Ctrl-C.")
+                with suppress(KeyboardInterrupt):
+                    threading.Event().wait()
         finally:
             demo.devnet.stop()

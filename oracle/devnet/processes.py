@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -79,7 +80,7 @@ class ProcessGroup:
 
     def records(self) -> list[ProcessRecord]:
         try:
-            return [ProcessRecord(**item) for item in json.loads(self._record.read_bytes())]
+            return [_parsed(item) for item in json.loads(self._record.read_bytes())]
         except FileNotFoundError:
             return []
         except (ValueError, TypeError):
@@ -99,16 +100,21 @@ class ProcessGroup:
         """Starts ``command`` with its output in ``logs/<name>.log``."""
         log = self.log_path(name)
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as output:
-            child = subprocess.Popen(
-                list(command),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, **(env or {})},
-                start_new_session=True,
-                preexec_fn=_die_with_parent(os.getpid()) if self._tied else None,
-            )
+        try:
+            with log.open("ab") as output:
+                child = subprocess.Popen(
+                    list(command),
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    env={**os.environ, **(env or {})},
+                    start_new_session=True,
+                    preexec_fn=_die_with_parent(os.getpid()) if self._tied else None,
+                )
+        except OSError as error:
+            raise EnvironmentLacksError(
+                f"cannot start {name}: {command[0]}: {error.strerror}"
+            ) from None
         self._children[name] = child
         record = ProcessRecord(name, child.pid, psutil.Process(child.pid).create_time())
         kept = [asdict(r) for r in (*self.running(), record) if r.name != name or r == record]
@@ -127,8 +133,11 @@ class ProcessGroup:
 
     def stop(self) -> int:
         """Ends every recorded process with its children; returns how many were running."""
-        found = [p for record in self.records() if (p := record.process())]
-        family = [*found, *(c for p in found for c in _descendants(p))]
+        found = {p.pid: p for record in self.records() if (p := record.process())}
+        for child in self._children.values():  # the record may have been deleted meanwhile
+            if child.poll() is None:
+                found.setdefault(child.pid, psutil.Process(child.pid))
+        family = [*found.values(), *(c for p in found.values() for c in _descendants(p))]
         for process in family:
             _signal(process, signal.SIGTERM)
         _, alive = psutil.wait_procs(family, timeout=_STOP_SECONDS)
@@ -140,6 +149,13 @@ class ProcessGroup:
         self._children.clear()
         self._record.unlink(missing_ok=True)
         return len(found)
+
+
+def _parsed(item: Mapping[str, Any]) -> ProcessRecord:
+    record = ProcessRecord(**item)
+    if not isinstance(record.pid, int) or record.pid < 1 or not isinstance(record.created, float):
+        raise TypeError("a pid is a positive integer, a start time a float")
+    return record
 
 
 def _descendants(process: psutil.Process) -> list[psutil.Process]:

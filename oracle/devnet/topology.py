@@ -2,20 +2,24 @@
 
 import json
 import tomllib
+from collections.abc import Sequence
 from decimal import Decimal
+from fractions import Fraction
 from importlib.resources import files
 from pathlib import Path
 from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from oracle.chain.keys import DEV_ACCOUNTS
 from oracle.errors import InputError
 from oracle.settlement.payout import SCORE_KINDS, Template
 from oracle.settlement.units import MILLIONTH, RATE_ONE, UNITS_PER_NMR
 
 REAL_CHAINS = frozenset({1, 137, 11155111, 80002})
-_Port = Field(ge=1024, le=65535)
-_Account = Field(ge=0, lt=1000)
+_LOWEST_PORT, _HIGHEST_PORT = 1024, 65535
+_Port = Field(ge=_LOWEST_PORT, le=_HIGHEST_PORT)
+_Account = Field(ge=0, lt=DEV_ACCOUNTS)
 
 
 class _Part(BaseModel):
@@ -105,6 +109,12 @@ class Topology(_Part):
 
     def moved(self, base_port: int) -> "Topology":
         """The same with all ports from ``base_port`` on."""
+        last = base_port + len(self.operators)
+        if base_port < _LOWEST_PORT or last > _HIGHEST_PORT:
+            raise InputError(
+                f"ports {base_port} to {last} are not within {_LOWEST_PORT} to {_HIGHEST_PORT}",
+                "pass another --base-port",
+            )
         operators = tuple(
             o.model_copy(update={"port": base_port + 1 + i}) for i, o in enumerate(self.operators)
         )
@@ -114,10 +124,11 @@ class Topology(_Part):
 
 def exact(value: Decimal, scale: int, what: str) -> int:
     """``value * scale`` as an integer; refuses to round."""
-    scaled = value * scale
-    if not scaled.is_finite() or scaled != scaled.to_integral_value():
+    # A Fraction, since a Decimal product would round to 28 digits.
+    scaled = Fraction(value) * scale if value.is_finite() else None
+    if scaled is None or scaled.denominator != 1:
         raise InputError(f"{what} {value} is finer than 1/{scale}")
-    return int(scaled)
+    return scaled.numerator
 
 
 def load(path: Path | None = None) -> Topology:
@@ -129,17 +140,47 @@ def load(path: Path | None = None) -> Topology:
         topology = Topology.model_validate(parsed)
     except OSError as error:
         raise InputError(f"cannot read {source}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, json.JSONDecodeError) as error:
+    except (tomllib.TOMLDecodeError, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{source}: {error}") from None
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise InputError(f"{source}: {where}: {first['msg']}") from None
+    try:
+        _check(topology)
+    except InputError as error:
+        raise InputError(f"{source}: {error.message}", error.fix) from None
+    return topology
+
+
+def _check(topology: Topology) -> None:
+    """What no single field shows; the contracts would refuse most of it only later."""
     if topology.chain.chain_id in REAL_CHAINS:
         raise InputError(
-            f"{source}: chain id {topology.chain.chain_id} belongs to a real network",
+            f"chain id {topology.chain.chain_id} belongs to a real network",
             "choose a private one, such as 731371: devnet keys are known to everyone",
         )
-    if topology.tournament.signatures > len(topology.operators):
-        raise InputError(f"{source}: more signatures than operators")
-    return topology
+    operators, needed = topology.operators, topology.tournament.signatures
+    if not len(operators) < 2 * needed < 2 * len(operators):
+        raise InputError(
+            f"{needed} signatures of {len(operators)} operators",
+            "ask for more than half of the operators and fewer than all",
+        )
+    _require_once("operators: name", [o.name for o in operators])
+    _require_once("operators: account", [o.account for o in operators])
+    _require_once("port", [topology.chain.port, *(o.port for o in operators)])
+    stakers = topology.stakers
+    if stakers.first_account + stakers.count > DEV_ACCOUNTS:
+        raise InputError(
+            f"stakers: {stakers.count} accounts from {stakers.first_account} on; "
+            f"a devnet has {DEV_ACCOUNTS} in all"
+        )
+    topology.tournament.template.template()
+    exact(topology.tournament.vault.nmr, UNITS_PER_NMR, "tournament.vault.nmr")
+    exact(stakers.nmr, UNITS_PER_NMR, "stakers.nmr")
+
+
+def _require_once(what: str, values: Sequence[object]) -> None:
+    for value in values:
+        if values.count(value) > 1:
+            raise InputError(f"{what} {value} stands more than once")

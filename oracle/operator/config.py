@@ -22,6 +22,7 @@ class OperatorConfig(BaseModel):
     password_file: Path
     data: Path
     home: Path
+    host: str = "127.0.0.1"
     port: int = Field(ge=1024, le=65535)
     peers: tuple[str, ...] = ()
     cycle: float = Field(default=1.0, gt=0)

@@ -30,10 +30,13 @@ from oracle.settlement.typed_data import Announcement, Commit
 from oracle.settlement.units import LANES_PER_WORD, words_for
 from oracle.settlement.words import ScoreLane, pack_score, score_words
 from oracle.tournaments import by_number
+from oracle.tournaments.rules import SubmissionRules
 from oracle.tournaments.submissions import SubmissionError, parse_submission
 from oracle.tournaments.universe import parse_targets, parse_universe
 
 SUPERSEDED = "superseded"
+UNREGISTERED = "unregistered"
+"""Reason to reject the submission of a model that was not there at the close block."""
 
 
 class EvaluationError(ValueError):
@@ -84,19 +87,23 @@ class _Selection:
     rejected: list[tuple[Entry, str]]
 
 
-def select(entries: Iterable[Entry], universe: Sequence[str], tournament: int) -> _Selection:
+def select(
+    entries: Iterable[Entry], universe: Sequence[str], rules: SubmissionRules, models: int
+) -> _Selection:
     """Each model's counted submission with its predictions, and why every other one does not count.
 
     The valid on-time entry with the highest (sequence, sha256) counts; failing that, the highest
-    valid late one.
+    valid late one. Models from ``models`` on were not registered at the close block.
     """
-    rules = by_number(tournament)
     by_model: dict[int, list[Entry]] = defaultdict(list)
     for entry in entries:
         by_model[entry.model].append(entry)
     accepted: list[tuple[Entry, np.ndarray]] = []
     rejected: list[tuple[Entry, str]] = []
     for model in sorted(by_model):
+        if model >= models:
+            rejected += [(entry, UNREGISTERED) for entry in by_model[model]]
+            continue
         counted = False
         for entry in sorted(by_model[model], key=_preference, reverse=True):
             if counted:
@@ -126,11 +133,14 @@ def evaluate(inputs: RoundInputs) -> Evaluation:
     announced = inputs.announcement
     universe = parse_universe(inputs.universe)
     target = parse_targets(inputs.targets, universe)
-    selection = select(inputs.entries, universe, announced.tournament)
-    for entry, _ in selection.accepted:
-        if entry.model >= inputs.stakes.models:
-            raise EvaluationError(f"model {entry.model} was not registered at the close block")
-
+    rules = by_number(announced.tournament)
+    if not rules.need_all_ids:
+        # Models would predict different rows, and the scores below compare row with row.
+        raise EvaluationError(
+            f"this release cannot score tournament {rules.number} ({rules.name}), "
+            "whose submissions may leave ids out"
+        )
+    selection = select(inputs.entries, universe, rules, inputs.stakes.models)
     on_time = [entry.on_time for entry, _ in selection.accepted]
     stakes = [
         inputs.stakes.stakes.get(entry.model, 0) if entry.on_time else 0
@@ -231,13 +241,15 @@ def _lanes(
 
 
 def _kind_names(announced: Announcement) -> list[str]:
-    names = {code: name.lower() for name, code in SCORE_KINDS.items() if code}
-    known = ("corr", "mmc", "tc")
-    kinds = [names.get(code, "") for code in announced.template.kinds]
-    for name in kinds:
-        if name and name not in known:
-            raise EvaluationError(f"this release cannot score {name.upper()}; it knows {known}")
-    return kinds
+    """Names of the template's three scores, empty for none."""
+    known = {SCORE_KINDS[name]: name.lower() for name in ("CORR", "MMC", "TC")}
+    names = {**known, SCORE_KINDS["NONE"]: ""}
+    for code in announced.template.kinds:
+        if code not in names:
+            raise EvaluationError(
+                f"this release cannot score kind {code}; it knows {', '.join(known.values())}"
+            )
+    return [names[code] for code in announced.template.kinds]
 
 
 def _meta_rows(universe: Sequence[str], scores: RoundScores | None) -> list[tuple[str, int]]:

@@ -1,9 +1,16 @@
-"""From a folder's bytes back to the inputs of a round, so that it can be evaluated anew."""
+"""From a folder's bytes back to the inputs of a round, so that it can be evaluated anew.
 
-import json
+The JSON files may come from anyone: each is read through a model of its format (docs/formats.md,
+sections 9 and 10) that admits nothing else. That its numbers are spelled in the one canonical way
+shows when they are written anew.
+"""
+
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from oracle.operator.evaluate import Entry, Evaluation, RoundInputs, evaluate
 from oracle.operator.wire import unhex
@@ -12,9 +19,92 @@ from oracle.settlement.manifest import Manifest, ManifestError, parse_canonical
 from oracle.settlement.payout import Template
 from oracle.settlement.reference import Stakes
 from oracle.settlement.typed_data import Announcement
+from oracle.settlement.units import MAX_AMOUNT, MAX_MODELS
 from oracle.store.artefacts import ArtefactError, read_file
 
 _BATCHES = "outputs/batches.json"
+_ANNOUNCEMENT = "inputs/announcement.json"
+_STAKES = "inputs/stakes.json"
+_SUBMISSIONS = "inputs/submissions.json"
+
+_Count = Annotated[int, Field(ge=0, lt=2**53)]
+_Model = Annotated[int, Field(ge=0, lt=MAX_MODELS)]
+_Hash = Annotated[str, Field(pattern="^0x[0-9a-f]{64}$")]
+_ModelKey = Annotated[str, Field(pattern="^(0|[1-9][0-9]{0,6})$")]
+_Amount = Annotated[str, Field(pattern="^(0|[1-9][0-9]{0,17})$")]
+
+
+class _Part(BaseModel):
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class _TemplateJson(_Part):
+    kinds: Annotated[list[_Count], Field(min_length=3, max_length=3)]
+    multipliers: Annotated[list[_Count], Field(min_length=3, max_length=3)]
+    clip_up: _Amount
+    clip_down: _Amount
+    threshold: _Amount
+    kappa: _Count
+
+
+class _AnnouncementJson(_Part):
+    pool: Annotated[str, Field(pattern="^0x[0-9a-f]{40}$")]
+    tournament: _Count
+    round: _Count
+    opens: _Count
+    closes: _Count
+    horizon: _Count
+    phi: _Count
+    series_hash: _Hash
+    spec_hash: _Hash
+    epoch: _Count
+    template: _TemplateJson
+
+
+class _StakesJson(_Part):
+    models: Annotated[int, Field(ge=0, le=MAX_MODELS)]
+    stakes: dict[_ModelKey, _Amount]
+    take_profit: list[_Model]
+
+
+class _AcceptedJson(_Part):
+    model: _Count
+    sha256: _Hash
+    sequence: _Count
+    on_time: bool
+    signature: Annotated[str, Field(pattern="^0x[0-9a-f]{130}$")]
+
+
+class _RejectedJson(_AcceptedJson):
+    reason: str
+
+
+class _SubmissionsJson(_Part):
+    accepted: list[_AcceptedJson]
+    rejected: list[_RejectedJson]
+
+
+class _BatchJson(_Part):
+    start: _Count
+    words: list[_Hash]
+
+
+_T = TypeVar("_T")
+_ANNOUNCEMENT_JSON = TypeAdapter(_AnnouncementJson)
+_STAKES_JSON = TypeAdapter(_StakesJson)
+_SUBMISSIONS_JSON = TypeAdapter(_SubmissionsJson)
+_BATCHES_JSON = TypeAdapter(list[_BatchJson])
+
+
+def _read(kind: TypeAdapter[_T], raw: bytes, path: str) -> _T:
+    try:
+        return kind.validate_python(parse_canonical(raw, path))
+    except ManifestError as error:
+        raise ArtefactError(str(error)) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = "".join(f"{part}: " for part in first["loc"])
+        raise ArtefactError(f"{path}: {where}{first['msg']}") from None
 
 
 def read_batches(folder: Path) -> list[Batch]:
@@ -23,37 +113,40 @@ def read_batches(folder: Path) -> list[Batch]:
 
 
 def parse_batches(raw: bytes) -> list[Batch]:
-    return [
-        Batch(item["start"], tuple(int(word, 16) for word in item["words"]))
-        for item in json.loads(raw)
-    ]
+    items = _read(_BATCHES_JSON, raw, _BATCHES)
+    return [Batch(item.start, tuple(int(word, 16) for word in item.words)) for item in items]
 
 
 def inputs_of(manifest: Manifest, files: Mapping[str, bytes]) -> RoundInputs:
     """The inputs that a folder's files state; raises ``ArtefactError`` where one is malformed."""
     try:
-        submissions = parse_canonical(files["inputs/submissions.json"], "inputs/submissions.json")
+        submissions = _read(_SUBMISSIONS_JSON, files[_SUBMISSIONS], _SUBMISSIONS)
         return RoundInputs(
             chain_id=manifest.chain_id,
             oracle=manifest.oracle,
-            announcement=parse_announcement(files["inputs/announcement.json"]),
+            announcement=parse_announcement(files[_ANNOUNCEMENT]),
             close_block=manifest.close_block,
-            stakes=_stakes(files["inputs/stakes.json"]),
+            stakes=_stakes(files[_STAKES]),
             universe=files["inputs/universe.csv"],
             targets=files["inputs/targets.csv"],
             entries=[
-                _entry(item, files) for item in (*submissions["accepted"], *submissions["rejected"])
+                _entry(item, files) for item in (*submissions.accepted, *submissions.rejected)
             ],
         )
     except KeyError as error:
         raise ArtefactError(f"{error.args[0]} is missing from the artefacts") from None
-    except (ManifestError, TypeError, ValueError) as error:
-        raise ArtefactError(f"malformed inputs: {error}") from None
 
 
 def recompute(manifest: Manifest, files: Mapping[str, bytes]) -> Evaluation:
-    """Everything anew from the inputs, byte for byte; names the first file that differs."""
-    result = evaluate(inputs_of(manifest, files))
+    """Everything anew from the inputs, byte for byte; names the first file that differs.
+
+    Raises ``ArtefactError``.
+    """
+    inputs = inputs_of(manifest, files)
+    try:
+        result = evaluate(inputs)
+    except ValueError as error:
+        raise ArtefactError(f"the round cannot be evaluated from its inputs: {error}") from error
     for path in sorted(set(files) | set(result.files)):
         if files.get(path) != result.files.get(path):
             raise ArtefactError(f"{path}: {_first_difference(files, result.files, path)}")
@@ -78,38 +171,52 @@ def _shown(line: bytes) -> str:
 
 
 def parse_announcement(raw: bytes) -> Announcement:
-    value: dict[str, Any] = parse_canonical(raw, "inputs/announcement.json")
-    template = value.pop("template")
+    read = _read(_ANNOUNCEMENT_JSON, raw, _ANNOUNCEMENT)
+    values: dict[str, Any] = read.model_dump(exclude={"template"})
     for name in ("series_hash", "spec_hash"):
-        value[name] = unhex(value[name])
+        values[name] = unhex(values[name])
+    template = read.template
     return Announcement(
-        **value,
+        **values,
         template=Template(
-            kinds=tuple(template["kinds"]),
-            multipliers=tuple(template["multipliers"]),
-            clip_up=int(template["clip_up"]),
-            clip_down=int(template["clip_down"]),
-            threshold=int(template["threshold"]),
-            kappa=template["kappa"],
+            kinds=_three(template.kinds),
+            multipliers=_three(template.multipliers),
+            clip_up=int(template.clip_up),
+            clip_down=int(template.clip_down),
+            threshold=int(template.threshold),
+            kappa=template.kappa,
         ),
     )
 
 
+def _three(values: list[int]) -> tuple[int, int, int]:
+    first, second, third = values
+    return first, second, third
+
+
 def _stakes(raw: bytes) -> Stakes:
-    value = parse_canonical(raw, "inputs/stakes.json")
+    read = _read(_STAKES_JSON, raw, _STAKES)
+    stakes = {int(model): int(stake) for model, stake in read.stakes.items()}
+    if sum(stakes.values()) > MAX_AMOUNT:
+        raise ArtefactError(f"{_STAKES}: the stakes sum to more than a pool can hold")
     return Stakes(
-        models=value["models"],
-        stakes={int(model): int(stake) for model, stake in value["stakes"].items()},
-        take_profit=frozenset(value["take_profit"]),
+        models=read.models,
+        stakes=stakes,
+        take_profit=frozenset(read.take_profit),
     )
 
 
-def _entry(item: Mapping[str, Any], files: Mapping[str, bytes]) -> Entry:
+def _entry(item: _AcceptedJson, files: Mapping[str, bytes]) -> Entry:
+    sha256, path = unhex(item.sha256), f"inputs/submissions/{item.sha256[2:]}"
+    raw = files[path]
+    if hashlib.sha256(raw).digest() != sha256:
+        # The manifest vouches for the bytes, the model's owner for the hash: they must agree.
+        raise ArtefactError(f"{path} does not hold the bytes of that SHA-256")
     return Entry(
-        model=item["model"],
-        sha256=unhex(item["sha256"]),
-        sequence=item["sequence"],
-        on_time=item["on_time"],
-        signature=unhex(item["signature"]),
-        raw=files[f"inputs/submissions/{item['sha256'][2:]}"],
+        model=item.model,
+        sha256=sha256,
+        sequence=item.sequence,
+        on_time=item.on_time,
+        signature=unhex(item.signature),
+        raw=raw,
     )

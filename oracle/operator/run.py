@@ -1,6 +1,7 @@
 """One operator process: the HTTP server and the reconcile loop, until it is told to stop."""
 
 import logging
+import signal
 import threading
 
 import structlog
@@ -59,12 +60,15 @@ def run(config: OperatorConfig) -> None:
         patience=config.patience,
     )
     stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # uvicorn raises the signal anew when it has ended; without this the process would die there.
+        signal.signal(number, lambda *_: stop.set())
     loop = threading.Thread(target=worker.run, args=(stop, config.cycle), name="reconcile")
     loop.start()
     try:
         uvicorn.run(
             build(ingest, worker),
-            host="127.0.0.1",
+            host=config.host,
             port=config.port,
             log_level="warning",
             timeout_graceful_shutdown=3,

@@ -63,6 +63,7 @@ def test_target__96_closed_rounds_pending__found_without_a_hint(system: System) 
     assert system.pool.target() == 97
 
 
+@pytest.mark.slow
 def test_target__hint_far_behind_the_head__found_from_the_head(system: System) -> None:
     """Without deposits the hint stays at 0, while more than 96 rounds come and go."""
     for k in range(1, 98):

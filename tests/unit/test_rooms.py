@@ -65,12 +65,48 @@ MODULES: Mapping[str, frozenset[str]] = {
 """Single modules, and who may import them."""
 
 IO_IN_PURE_ROOMS = frozenset(
-    """
-    ape boa vyper web3 fastapi starlette uvicorn sqlalchemy requests httpx urllib3 aiohttp boto3
-    structlog rich click psutil pydantic_settings
-    asyncio ftplib http logging multiprocessing os pathlib random secrets select shutil signal
-    smtplib socket socketserver sqlite3 ssl subprocess tempfile threading time urllib
-    """.split()
+    {
+        "ape",
+        "boa",
+        "vyper",
+        "web3",
+        "fastapi",
+        "starlette",
+        "uvicorn",
+        "sqlalchemy",
+        "requests",
+        "httpx",
+        "urllib3",
+        "aiohttp",
+        "boto3",
+        "structlog",
+        "rich",
+        "click",
+        "psutil",
+        "pydantic_settings",
+        "asyncio",
+        "ftplib",
+        "http",
+        "logging",
+        "multiprocessing",
+        "os",
+        "pathlib",
+        "random",
+        "secrets",
+        "select",
+        "shutil",
+        "signal",
+        "smtplib",
+        "socket",
+        "socketserver",
+        "sqlite3",
+        "ssl",
+        "subprocess",
+        "tempfile",
+        "threading",
+        "time",
+        "urllib",
+    }
 )
 """Top-level modules that read or write the world: clocks, files, networks, processes, chance."""
 
@@ -81,7 +117,20 @@ RUN_TIME_NAME = "a name computed at run time"
 """Target of a dynamic import. Only ``cli``, which may enter every room, loads its commands so."""
 
 HEAVY = frozenset(
-    "ape boa vyper web3 fastapi starlette uvicorn sqlalchemy requests httpx aiohttp pandas".split()
+    {
+        "ape",
+        "boa",
+        "vyper",
+        "web3",
+        "fastapi",
+        "starlette",
+        "uvicorn",
+        "sqlalchemy",
+        "requests",
+        "httpx",
+        "aiohttp",
+        "pandas",
+    }
 )
 """Packages that must not even be loaded indirectly by the pure rooms."""
 
@@ -233,7 +282,7 @@ _CLEAN = {
     "settings.py": "from oracle.errors import AssayError\n",
     "settlement/__init__.py": "",
     "settlement/units.py": "from typing import Final\nimport numpy as np\n",
-    "store/keep.py": "import os\nfrom oracle.settlement.units import U\nfrom oracle import errors\n",
+    "store/keep.py": "import os\nfrom oracle import errors\nfrom oracle.settlement import units\n",
     "operator/run.py": "from oracle import __version__\nfrom oracle.store import keep\n",
     "cli/__init__.py": "from oracle.settings import Settings\n",
 }

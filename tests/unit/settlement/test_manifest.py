@@ -125,7 +125,9 @@ def test_parse_canonical__nested_beyond_reason__refused_not_a_crash() -> None:
         "try:\n    parse_canonical(b'[' * 100_000 + b']' * 100_000, 'x')\n"
         "except ManifestError as error:\n    print(error)\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
     assert done.stdout.startswith("x is not JSON")
 
 

@@ -157,9 +157,7 @@ def test_begin__any_terms__every_coefficient_fits_its_field(
 ) -> None:
     """The pool keeps c in 40 bits, clips in 40, hk in 15, the scale in 41."""
     found = begin(template, phi, at_risk, total, vault)
-    assert all(
-        0 <= c <= m < 2**40 for c, m in zip(found.c, template.multipliers, strict=True)
-    )
+    assert all(0 <= c <= m < 2**40 for c, m in zip(found.c, template.multipliers, strict=True))
     assert 0 <= found.up <= template.clip_up < 2**40
     assert found.down == template.clip_down
     assert 0 <= found.hk <= 65536 // 15 < 2**15
@@ -173,7 +171,11 @@ def test_begin__any_terms__every_coefficient_fits_its_field(
         ((20_000, 10_000, 0), 0, 37_500),  # + 2.25 * 0.01
         ((0, 40_000, 0), 0, 50_000),  # 9 %: clipped at 5 %
         ((-20_000, 0, 0), 0, -15_000),
-        ((-20_000, 0, 0), 15, -22_498),  # kappa 0.5, hk 2184: times 98296 / 65536, rounded towards zero
+        (
+            (-20_000, 0, 0),
+            15,
+            -22_498,
+        ),  # hk = 2184: times 98296 / 65536, floor
         ((0, -20_000, 0), 15, -50_000),  # 6.75 %: hardening acts inside the clip
     ],
 )

@@ -365,7 +365,7 @@ def test_settle__begun_round__takes_its_own_batches_only(call: object, reason: s
         call(pool)
     assert pool == before
     pool.settle(1, batches[0], chain(batches)[1])
-    with pytest.raises(Refused, match="^pool: batch$"):
+    with pytest.raises(Refused, match=r"^pool: batch$"):
         pool.settle(1, batches[0], chain(batches)[1])
     pool.settle(1, batches[1], END)
     assert (pool.head, pool.progress) == (2, None)
@@ -422,9 +422,7 @@ def test_drain__queue_emptied__leaves_no_trace_of_it() -> None:
 
 
 @given(st.dictionaries(models, st.tuples(deposits, releases), min_size=1), st.integers(1, 9))
-def test_drain__any_chunk__same_state(
-    wishes: dict[int, tuple[int, int]], chunk: int
-) -> None:
+def test_drain__any_chunk__same_state(wishes: dict[int, tuple[int, int]], chunk: int) -> None:
     pool = _pool([100], {m: Lane(NMR * m) for m in range(MODELS)})
     for model, (deposit, release) in wishes.items():
         pool.deposit(model, deposit, now=0)

@@ -71,7 +71,9 @@ def _everything(root: Path) -> dict[str, bytes]:
 
 def test_round_path__pool_in_any_case__one_folder(tmp_path: Path) -> None:
     path = round_path(tmp_path, 5, "0xABcd", 3)
-    assert path == tmp_path / "rounds" / "5" / "0xabcd" / "3" == round_path(tmp_path, 5, "0xabcD", 3)
+    assert (
+        path == tmp_path / "rounds" / "5" / "0xabcd" / "3" == round_path(tmp_path, 5, "0xabcD", 3)
+    )
 
 
 # ---------------------------------------------------------------------- write_file

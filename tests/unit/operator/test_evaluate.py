@@ -1,0 +1,358 @@
+"""Evaluating a round: which submission counts, what is at risk, what is published and signed."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import synthetic_round as given_round
+from hypothesis import given
+from hypothesis import strategies as st
+from synthetic_round import ENTRIES, IDS, MODELS, ROWS, STAKES, csv, entry, inputs, predictions
+
+from oracle.operator.evaluate import (
+    SUPERSEDED,
+    UNREGISTERED,
+    Entry,
+    Evaluation,
+    EvaluationError,
+    evaluate,
+)
+from oracle.scoring.limits import SCALE
+from oracle.scoring.round import score_round
+from oracle.settlement.batches import Batch, chain
+from oracle.settlement.manifest import Saturated, hex32
+from oracle.settlement.merkle import leaf, root
+from oracle.settlement.reference import Stakes
+from oracle.settlement.typed_data import Domain, digest
+from oracle.settlement.units import UNITS_PER_NMR, words_for
+from oracle.settlement.words import ScoreLane, decode_score_lane, pack_score, split_word
+from oracle.tournaments.universe import targets_bytes, universe_bytes
+
+DOMAIN = Domain(731371, given_round.ORACLE)
+
+
+@pytest.fixture(scope="module")
+def result() -> Evaluation:
+    return evaluate(inputs())
+
+
+def _rows(result: Evaluation, path: str = "outputs/scores.csv") -> list[dict[str, str]]:
+    header, *lines = result.files[path].decode().splitlines()
+    return [dict(zip(header.split(","), line.split(","), strict=True)) for line in lines]
+
+
+def _listed(result: Evaluation) -> dict[str, list[dict[str, object]]]:
+    return json.loads(result.files["inputs/submissions.json"])
+
+
+def _lanes(result: Evaluation) -> dict[int, ScoreLane]:
+    """Non-zero lanes of the batches by model."""
+    return {
+        4 * index + place: decode_score_lane(bits)
+        for batch in result.batches
+        for index, word in enumerate(batch.words, batch.start)
+        for place, bits in enumerate(split_word(word))
+        if bits
+    }
+
+
+# ---------------------------------------------------------------------- which one counts
+
+
+def test_evaluate__each_model__latest_valid_on_time_counts(result: Evaluation) -> None:
+    accepted = {item["model"]: item for item in _listed(result)["accepted"]}
+    assert sorted(accepted) == [0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11]
+    assert accepted[given_round.SUPERSEDING]["sequence"] == 3
+    assert accepted[given_round.MENDED]["sequence"] == 1
+    assert accepted[given_round.LATE]["on_time"] is False
+    expected = predictions(given_round.SUPERSEDING, version=1)
+    only = evaluate(inputs(entries=[e for e in ENTRIES if e.model != given_round.SUPERSEDING]))
+    alone = entry(given_round.SUPERSEDING, csv(expected))
+    again = evaluate(inputs(entries=[*only_entries(only), alone]))
+    assert again.files["outputs/scores.csv"] == result.files["outputs/scores.csv"]
+
+
+def only_entries(result: Evaluation) -> list[Entry]:
+    """The accepted entries of a result."""
+    counted = {(i["model"], i["sha256"], i["sequence"]) for i in _listed(result)["accepted"]}
+    return [e for e in ENTRIES if (e.model, hex32(e.sha256), e.sequence) in counted]
+
+
+def test_evaluate__every_other_entry__rejected_with_its_reason(result: Evaluation) -> None:
+    reasons = {(i["model"], i["sequence"]): i["reason"] for i in _listed(result)["rejected"]}
+    constant = (
+        "invalid_submission_values: the predictions are constant: "
+        "their standard deviation is 0.00000001 or less"
+    )
+    assert reasons == {
+        (given_round.SUPERSEDING, 1): SUPERSEDED,
+        (given_round.SUPERSEDING, 2): SUPERSEDED,
+        (given_round.SUPERSEDING, 9): SUPERSEDED,
+        (given_round.MENDED, 2): constant,
+        (given_round.ONLY_INVALID, 1): constant,
+    }
+    assert result.manifest.totals.model_dump() == {"accepted": 11, "on_time": 10, "rejected": 5}
+
+
+def test_evaluate__equal_sequence__larger_hash_counts() -> None:
+    rivals = [entry(0, sequence=4, version=version) for version in range(4)]
+    [counted] = _listed(evaluate(inputs(entries=rivals)))["accepted"]
+    assert counted["sha256"] == hex32(max(rival.sha256 for rival in rivals))
+
+
+def test_evaluate__on_time_invalid_and_late_valid__the_late_one_is_scored() -> None:
+    late = entry(0, sequence=2, on_time=False)
+    found = evaluate(inputs(entries=[entry(0, given_round.INVALID), late, entry(1)]))
+    assert [(r["model"], r["on_time"]) for r in _rows(found)] == [("0", "0"), ("1", "1")]
+
+
+@pytest.mark.parametrize(
+    ("raw", "prefix"),
+    [
+        (b"", "invalid_submission_file"),
+        (b"\x1f\x8b\x08", "invalid_submission_file"),
+        (b"id,wrong\n", "invalid_submission_headers"),
+        (csv(predictions(0)[1:], IDS[1:]), "invalid_submission_ids"),
+        (csv(predictions(0)).replace(b",0.", b",7.", 1), "invalid_submission_values"),
+    ],
+)
+def test_evaluate__invalid_file__documented_prefix(raw: bytes, prefix: str) -> None:
+    found = evaluate(inputs(entries=[entry(0, raw), entry(1)]))
+    [rejected] = _listed(found)["rejected"]
+    assert (rejected["model"], rejected["reason"].split(":")[0]) == (0, prefix)
+    assert found.files[f"inputs/submissions/{hashlib.sha256(raw).hexdigest()}"] == raw
+
+
+@given(st.permutations(ENTRIES))
+def test_evaluate__entries_in_any_order__identical_bytes(entries: Sequence[Entry]) -> None:
+    found, usual = evaluate(inputs(entries=entries)), evaluate(inputs())
+    assert found.files == usual.files
+    assert found.manifest.to_bytes() == usual.manifest.to_bytes()
+    assert found.commit == usual.commit
+
+
+# ---------------------------------------------------------------------- stakes and scores
+
+
+def test_evaluate__scores__are_those_of_the_scoring_room(result: Evaluation) -> None:
+    rows = _rows(result)
+    counted = {e.model: e for e in only_entries(result)}
+    assert [int(row["model"]) for row in rows] == sorted(counted)
+    values = {**{m: predictions(m) for m in counted}, 5: predictions(5, 1), 9: predictions(1)}
+    stakes = [STAKES.stakes.get(m, 0) if m != given_round.LATE else 0 for m in sorted(counted)]
+    expected = score_round(
+        np.stack([values[m] for m in sorted(counted)]), given_round.TARGET, stakes
+    )
+    assert [int(row["corr"]) for row in rows] == expected.corr.tolist()
+    assert [int(row["mmc"]) for row in rows] == expected.mmc.tolist()
+    assert [int(row["stake"]) for row in rows] == stakes
+    assert {row["tc"] for row in rows} == {"0"}
+    meta = [(row["id"], int(row["value"])) for row in _rows(result, "outputs/meta_model.csv")]
+    assert meta == list(zip(IDS, expected.meta_values.tolist(), strict=True))
+    assert result.commit.meta_root == root(leaf(7, row_id, value) for row_id, value in meta)
+
+
+def test_evaluate__late_model__scored_without_weight_lane_or_risk(result: Evaluation) -> None:
+    late = next(row for row in _rows(result) if row["model"] == str(given_round.LATE))
+    assert (late["on_time"], late["stake"]) == ("0", "0")
+    assert late["corr"] != "0"
+    assert given_round.LATE not in _lanes(result)
+    without = evaluate(inputs(entries=[e for e in ENTRIES if e.model != given_round.LATE]))
+    assert without.files["outputs/meta_model.csv"] == result.files["outputs/meta_model.csv"]
+    assert without.commit.at_risk == result.commit.at_risk
+    assert without.batches == result.batches
+
+
+def test_evaluate__at_risk__is_the_sum_over_on_time_models(result: Evaluation) -> None:
+    at_risk = sum((m + 1) * UNITS_PER_NMR for m in (0, 1, 4, 5, 6, 7, 9, 10, 11))
+    assert result.commit.at_risk == at_risk
+    assert result.manifest.at_risk == str(at_risk)
+    assert sum(int(row["stake"]) for row in _rows(result)) == at_risk
+
+
+def test_evaluate__lanes__hold_the_packed_scores_of_on_time_models(result: Evaluation) -> None:
+    expected = {
+        int(row["model"]): ScoreLane(
+            (pack_score(int(row["corr"]))[0], pack_score(int(row["mmc"]))[0], 0)
+        )
+        for row in _rows(result)
+        if row["on_time"] == "1"
+    }
+    assert _lanes(result) == expected
+
+
+def test_evaluate__identical_predictions__identical_scores(result: Evaluation) -> None:
+    one, copycat = (next(r for r in _rows(result) if r["model"] == m) for m in ("1", "9"))
+    assert (one["corr"], one["mmc"]) == (copycat["corr"], copycat["mmc"])
+
+
+def test_evaluate__template_order__decides_the_order_in_the_lane(result: Evaluation) -> None:
+    turned = replace(given_round.TEMPLATE, kinds=(2, 0, 1))
+    announcement = replace(given_round.ANNOUNCEMENT, template=turned)
+    found = _lanes(evaluate(inputs(announcement=announcement)))
+    for model, lane in _lanes(result).items():
+        corr, mmc, _ = lane.scores
+        assert found[model].scores == (mmc, 0, corr)
+
+
+def test_evaluate__score_beyond_the_range__saturates_and_is_listed() -> None:
+    """A model that knows the target, and one that knows its opposite."""
+    order = np.argsort(np.argsort(given_round.TARGET, kind="stable"), kind="stable")
+    best = order * (SCALE // ROWS)
+    entries = [entry(0, csv(best)), entry(1, csv(SCALE - best)), entry(2)]
+    found = evaluate(inputs(entries=entries))
+    scores = {row["model"]: int(row["corr"]) for row in _rows(found)}
+    assert scores["0"] > 524_287_500
+    corr = [s for s in found.manifest.saturated if s.score == "corr"]
+    assert corr == [
+        Saturated(model=0, score="corr", value=scores["0"]),
+        Saturated(model=1, score="corr", value=scores["1"]),
+    ]
+    assert _lanes(found)[0].scores[0] == 524_287
+    assert _lanes(found)[1].scores[0] == -524_287
+
+
+def test_evaluate__usual_scores__none_saturated(result: Evaluation) -> None:
+    assert result.manifest.saturated == []
+
+
+# ---------------------------------------------------------------------- corners
+
+
+def test_evaluate__nobody_staked__scored_without_a_meta_model() -> None:
+    found = evaluate(inputs(stakes=Stakes(MODELS, {}, frozenset())))
+    assert found.commit.at_risk == 0
+    assert found.files["outputs/meta_model.csv"] == b"id,value\n"
+    assert found.commit.meta_root == bytes(32)
+    assert {row["mmc"] for row in _rows(found)} == {"0"}
+    assert any(row["corr"] != "0" for row in _rows(found))
+
+
+def test_evaluate__no_submissions__one_empty_batch() -> None:
+    found = evaluate(inputs(entries=[]))
+    assert list(found.batches) == [Batch(0, ())]
+    assert found.files["outputs/scores.csv"] == b"model,on_time,stake,corr,mmc,tc\n"
+    assert found.files["outputs/batches.json"] == b'[{"start":0,"words":[]}]'
+    assert found.commit.chain_head == chain([Batch(0, ())])[0]
+    assert (found.commit.words, found.commit.at_risk) == (words_for(MODELS), 0)
+    assert found.scores is None
+
+
+def test_evaluate__only_invalid_submissions__one_empty_batch() -> None:
+    found = evaluate(inputs(entries=[entry(0, given_round.INVALID)]))
+    assert list(found.batches) == [Batch(0, ())]
+    assert len(_listed(found)["rejected"]) == 1
+
+
+def test_evaluate__no_model_registered__no_words() -> None:
+    found = evaluate(inputs(entries=[], stakes=Stakes(0, {}, frozenset())))
+    assert found.commit.words == 0
+    assert list(found.batches) == [Batch(0, ())]
+
+
+def test_evaluate__model_registered_after_the_close__rejected_and_the_round_goes_on(
+    result: Evaluation,
+) -> None:
+    """Anyone can register a model and send a late file while the round waits for its targets."""
+    stranger = entry(MODELS, on_time=False)
+    found = evaluate(inputs(entries=[*ENTRIES, stranger]))
+    assert _listed(found)["rejected"][-1]["reason"] == UNREGISTERED
+    assert found.files["outputs/scores.csv"] == result.files["outputs/scores.csv"]
+    assert found.commit.chain_head == result.commit.chain_head
+
+
+def test_evaluate__take_profit_words__are_weighed_as_such() -> None:
+    """400 words of 40,000 do not fit one batch of 14,000,000; of 10,000 they do."""
+    models = 1600
+    entries = [entry(m) for m in range(0, models, 4)]
+    usual = evaluate(inputs(entries=entries, stakes=Stakes(models, {}, frozenset())))
+    costly = Stakes(models, {}, frozenset(range(0, models, 4)))
+    found = evaluate(inputs(entries=entries, stakes=costly))
+    assert [len(b.words) for b in usual.batches] == [400]
+    assert [len(b.words) for b in found.batches] == [350, 50]
+    assert found.manifest.batch_chain.batches == 2
+
+
+@pytest.mark.parametrize("kind", [4, 5, 6, 7, 255])
+def test_evaluate__score_kind_it_does_not_know__refused(kind: int) -> None:
+    template = replace(given_round.TEMPLATE, kinds=(1, kind, 0))
+    announcement = replace(given_round.ANNOUNCEMENT, template=template)
+    with pytest.raises(EvaluationError, match="cannot score"):
+        evaluate(inputs(announcement=announcement))
+
+
+@pytest.mark.parametrize("tournament", [11, 12])
+def test_evaluate__tournament_of_partial_submissions__refused(tournament: int) -> None:
+    """Two models that predict different ids must not be scored as if they were the same rows."""
+    ids = [f"T{i}" for i in range(150)]
+    target = np.arange(150) * (SCALE // 150)
+    column = b"numerai_ticker" if tournament == 11 else b"symbol"
+    raws = [
+        csv(target[rows], ids[rows]).replace(b"id,prediction", column + b",signal", 1)
+        for rows in (slice(0, 120), slice(30, 150))
+    ]
+    announcement = replace(given_round.ANNOUNCEMENT, tournament=tournament)
+    with pytest.raises(EvaluationError, match=f"tournament {tournament}"):
+        evaluate(
+            inputs(
+                announcement=announcement,
+                universe=universe_bytes(ids),
+                targets=targets_bytes(ids, target),
+                entries=[entry(m, raw) for m, raw in enumerate(raws)],
+            )
+        )
+
+
+# ---------------------------------------------------------------------- what is signed
+
+
+def test_evaluate__manifest__lists_every_file_and_repeats_the_commit(result: Evaluation) -> None:
+    manifest, commit = result.manifest, result.commit
+    assert {f.path: f.sha256 for f in manifest.files} == {
+        path: hex32(hashlib.sha256(raw).digest()) for path, raw in result.files.items()
+    }
+    assert bytes.fromhex(manifest.announce_hash[2:]) == commit.announce_hash
+    assert manifest.batch_chain.head == hex32(commit.chain_head) == hex32(result.links[0])
+    assert manifest.batch_chain.words == commit.words == words_for(MODELS)
+    assert manifest.meta_root == hex32(commit.meta_root)
+    assert manifest.close_block.hash == hex32(commit.close_block_hash)
+    assert commit.manifest == hashlib.sha256(manifest.to_bytes()).digest()
+    assert list(result.links) == chain(result.batches)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"chain_id": 5},
+        {"oracle": "0x" + "99" * 20},
+        {"announcement": replace(given_round.ANNOUNCEMENT, round=8)},
+        {"announcement": replace(given_round.ANNOUNCEMENT, phi=999_999)},
+        {"announcement": replace(given_round.ANNOUNCEMENT, epoch=2)},
+        {"announcement": replace(given_round.ANNOUNCEMENT, series_hash=b"\x01" * 32)},
+        {"close_block": given_round.CLOSE.model_copy(update={"number": 100})},
+        {"close_block": given_round.CLOSE.model_copy(update={"hash": "0x" + "44" * 32})},
+        {"stakes": replace(STAKES, stakes={**STAKES.stakes, 13: 1})},
+        {"stakes": replace(STAKES, take_profit=frozenset())},
+        {"stakes": replace(STAKES, models=MODELS + 1)},
+        {"entries": ENTRIES[1:]},
+        {"entries": [replace(ENTRIES[0], on_time=False), *ENTRIES[1:]]},
+        {"entries": [replace(ENTRIES[0], sequence=2), *ENTRIES[1:]]},
+        {"entries": [replace(ENTRIES[0], signature=bytes(65)), *ENTRIES[1:]]},
+        {"targets": targets_bytes(IDS, given_round.TARGET[::-1].copy())},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_evaluate__any_input_changed__another_digest(
+    result: Evaluation, change: dict[str, object]
+) -> None:
+    assert digest(evaluate(inputs(**change)).commit, DOMAIN) != digest(result.commit, DOMAIN)
+
+
+def test_evaluate__address_case__does_not_matter(result: Evaluation) -> None:
+    announcement = replace(given_round.ANNOUNCEMENT, pool=given_round.POOL.lower())
+    found = evaluate(inputs(announcement=announcement, oracle=given_round.ORACLE.lower()))
+    assert digest(found.commit, DOMAIN) == digest(result.commit, DOMAIN)
+    assert found.manifest == result.manifest

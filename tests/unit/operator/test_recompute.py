@@ -1,0 +1,324 @@
+"""From published files back to the result: identical bytes, or an error that names the file."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import synthetic_round as given_round
+from hypothesis import given
+from hypothesis import strategies as st
+from synthetic_round import csv, inputs, predictions
+
+from oracle.operator.evaluate import Evaluation, evaluate
+from oracle.operator.recompute import inputs_of, parse_batches, read_batches, recompute
+from oracle.settlement.manifest import Manifest, canonical, list_files
+from oracle.settlement.typed_data import Domain, digest
+from oracle.store.artefacts import ArtefactError, check_files, write_round
+
+RESULT = evaluate(inputs())
+PATHS = sorted(RESULT.files)
+OUTPUTS = [path for path in PATHS if path.startswith("outputs/")]
+JSON_INPUTS = [f"inputs/{name}.json" for name in ("announcement", "stakes", "submissions")]
+
+
+def _rehashed(files: dict[str, bytes]) -> Manifest:
+    """The manifest of someone who alters files and takes care that every hash is right."""
+    return RESULT.manifest.model_copy(update={"files": list_files(files)})
+
+
+def _altered(path: str, change: Callable[[Any], Any]) -> dict[str, bytes]:
+    """The round's files with one JSON file changed, its spelling still canonical."""
+    return {**RESULT.files, path: canonical(change(json.loads(RESULT.files[path])))}
+
+
+# ---------------------------------------------------------------------- the honest case
+
+
+def test_recompute__own_files__identical_bytes() -> None:
+    again = recompute(RESULT.manifest, RESULT.files)
+    assert again.files == RESULT.files
+    assert again.manifest.to_bytes() == RESULT.manifest.to_bytes()
+    assert again.batches == RESULT.batches
+    domain = Domain(731371, given_round.ORACLE)
+    assert digest(again.commit, domain) == digest(RESULT.commit, domain)
+
+
+@pytest.mark.parametrize("entries", [[], given_round.ENTRIES[:1], given_round.ENTRIES[-3:-1]])
+def test_recompute__small_rounds__identical_bytes(entries: list[Any]) -> None:
+    result = evaluate(inputs(entries=entries))
+    assert recompute(result.manifest, result.files).manifest == result.manifest
+
+
+def test_inputs_of__own_files__the_same_inputs() -> None:
+    found, usual = inputs_of(RESULT.manifest, RESULT.files), inputs()
+    assert found.stakes == usual.stakes
+    assert found.close_block == usual.close_block
+    assert found.announcement.hash() == usual.announcement.hash()
+    assert sorted(found.entries, key=repr) == sorted(usual.entries, key=repr)
+
+
+def test_read_batches__written_round__the_same_batches(tmp_path: Path) -> None:
+    write_round(tmp_path / "7", RESULT.manifest, RESULT.files)
+    assert read_batches(tmp_path / "7") == list(RESULT.batches)
+
+
+# ---------------------------------------------------------------------- one byte
+
+
+@given(st.sampled_from(PATHS), st.data())
+def test_check_files__any_byte_of_any_file_flipped__caught(
+    tmp_path_factory: pytest.TempPathFactory, path: str, data: st.DataObject
+) -> None:
+    folder = tmp_path_factory.mktemp("round") / "7"
+    write_round(folder, RESULT.manifest, RESULT.files)
+    (folder / path).write_bytes(_flipped(path, data))
+    with pytest.raises(ArtefactError, match=path):
+        check_files(folder, RESULT.manifest)
+
+
+def _flipped(path: str, data: st.DataObject) -> bytes:
+    raw = bytearray(RESULT.files[path])
+    raw[data.draw(st.integers(0, len(raw) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    return bytes(raw)
+
+
+@given(st.sampled_from(OUTPUTS), st.data())
+def test_recompute__output_flipped_and_rehashed__named(path: str, data: st.DataObject) -> None:
+    files = {**RESULT.files, path: _flipped(path, data)}
+    with pytest.raises(ArtefactError, match=f"^{path}: line .* recomputed it is|number of lines"):
+        recompute(_rehashed(files), files)
+
+
+@given(st.sampled_from([path for path in PATHS if path not in OUTPUTS]), st.data())
+def test_recompute__input_flipped_and_rehashed__another_manifest_or_refused(
+    path: str, data: st.DataObject
+) -> None:
+    """Inputs are what everything else follows from: another input is another signed digest."""
+    files = {**RESULT.files, path: _flipped(path, data)}
+    try:
+        result = recompute(_rehashed(files), files)
+    except ArtefactError:
+        return
+    assert result.manifest.digest() != RESULT.manifest.digest()
+
+
+# ---------------------------------------------------------------------- careful liars
+
+
+def test_recompute__other_bytes_under_a_signed_hash__refused() -> None:
+    """The owner signed the hash. Whoever keeps its name must keep its bytes."""
+    path = f"inputs/submissions/{given_round.ENTRIES[0].sha256.hex()}"
+    files = {**RESULT.files, path: csv(predictions(0, version=9))}
+    with pytest.raises(ArtefactError, match=f"{path} .*SHA-256"):
+        inputs_of(_rehashed(files), files)
+    forged = evaluate(
+        inputs(
+            entries=[
+                given_round.replace(e, raw=files[path]) if e.model == 0 else e
+                for e in given_round.ENTRIES
+            ]
+        )
+    )
+    with pytest.raises(ArtefactError, match=f"{path} .*SHA-256"):
+        recompute(forged.manifest, forged.files)
+
+
+@pytest.mark.parametrize("path", [p for p in PATHS if "/submissions/" not in p])
+def test_recompute__file_left_out__named(path: str) -> None:
+    files = {p: raw for p, raw in RESULT.files.items() if p != path}
+    with pytest.raises(ArtefactError, match=f"{path}.* is missing"):
+        recompute(_rehashed(files), files)
+
+
+def test_recompute__submission_left_out__named() -> None:
+    path = next(p for p in PATHS if "/submissions/" in p)
+    files = {p: raw for p, raw in RESULT.files.items() if p != path}
+    with pytest.raises(ArtefactError, match=f"{path} is missing"):
+        recompute(_rehashed(files), files)
+
+
+@pytest.mark.parametrize("path", ["inputs/more.csv", "outputs/more.json"])
+def test_recompute__extra_file__named(path: str) -> None:
+    files = {**RESULT.files, path: b"x"}
+    with pytest.raises(ArtefactError, match=f"^{path}: does not belong to this round"):
+        recompute(_rehashed(files), files)
+
+
+def _accept_the_rejected(value: dict[str, Any]) -> dict[str, Any]:
+    item = value["rejected"].pop()
+    del item["reason"]
+    return {**value, "accepted": [*value["accepted"], item]}
+
+
+@pytest.mark.parametrize(
+    ("path", "change"),
+    [
+        ("inputs/submissions.json", lambda v: {**v, "accepted": v["accepted"][::-1]}),
+        ("inputs/submissions.json", _accept_the_rejected),
+        ("inputs/stakes.json", lambda v: {**v, "stakes": {**v["stakes"], "0": "2000000000"}}),
+        ("inputs/stakes.json", lambda v: {**v, "stakes": {**v["stakes"], "2": "0"}}),
+        ("inputs/stakes.json", lambda v: {**v, "take_profit": v["take_profit"][::-1]}),
+        ("outputs/batches.json", lambda v: [*v, {"start": 9, "words": []}]),
+    ],
+)
+def test_recompute__content_changed_and_rehashed__caught(
+    path: str, change: Callable[[Any], Any]
+) -> None:
+    files = _altered(path, change)
+    with pytest.raises(ArtefactError):
+        recompute(_rehashed(files), files)
+
+
+# ---------------------------------------------------------------------- malformed inputs
+
+
+def _set(name: str, value: Any) -> Callable[[Any], Any]:
+    return lambda whole: {**whole, name: value}
+
+
+def _first(where: str, name: str, value: Any) -> Callable[[Any], Any]:
+    return lambda whole: {**whole, where: [{**whole[where][0], name: value}, *whole[where][1:]]}
+
+
+def _template(name: str, value: Any) -> Callable[[Any], Any]:
+    return lambda whole: {**whole, "template": {**whole["template"], name: value}}
+
+
+ANNOUNCEMENT, STAKES, SUBMISSIONS = JSON_INPUTS
+MALFORMED: list[tuple[str, Callable[[Any], Any]]] = [
+    *(
+        (path, lambda _, value=value: value)
+        for path in JSON_INPUTS
+        for value in (None, [], {}, 7, "text", True, [[]])
+    ),
+    *((ANNOUNCEMENT, _set("pool", v)) for v in (5, "0x11", "11" * 20, "0x" + "AA" * 20)),
+    *((ANNOUNCEMENT, _set("round", v)) for v in (-1, 1.5, "7", None, True, [])),
+    *((ANNOUNCEMENT, _set("series_hash", v)) for v in ("0x", "0x" + "11" * 33, "zz", 5, None)),
+    (ANNOUNCEMENT, _set("more", 1)),
+    (ANNOUNCEMENT, _set("template", [])),
+    *(
+        (ANNOUNCEMENT, _template("kinds", v))
+        for v in ([1, 2], [1, 2, 3, 4], [1.5, 0, 0], 1, [-1] * 3)
+    ),
+    *((ANNOUNCEMENT, _template("clip_up", v)) for v in (5, "-1", "1.5", " 1", "1_0", "", "9" * 99)),
+    *((ANNOUNCEMENT, _template("kappa", v)) for v in ("0", -1, 0.5, None)),
+    (ANNOUNCEMENT, _template("more", 1)),
+    *((STAKES, _set("models", v)) for v in (-1, 2.5, "14", None, True, 2**20 + 1, 2**53 - 1)),
+    *((STAKES, _set("stakes", v)) for v in ([], {"0": 5}, {"0": "-5"}, {"x": "5"}, {"-1": "5"})),
+    *((STAKES, _set("stakes", v)) for v in ({" 1": "5"}, {"1_0": "5"}, {"01": "5"}, {"0": "1e3"})),
+    (STAKES, _set("stakes", {"0": str(2**56)})),
+    *((STAKES, _set("take_profit", v)) for v in (None, [1.5], ["1"], [-1], {}, [True])),
+    (STAKES, _set("more", 1)),
+    *((SUBMISSIONS, _set(v, None)) for v in ("accepted", "rejected")),
+    (SUBMISSIONS, _set("accepted", [5])),
+    (SUBMISSIONS, _set("more", [])),
+    *((SUBMISSIONS, _first("accepted", "model", v)) for v in (-1, 0.5, "0", None, True)),
+    *((SUBMISSIONS, _first("accepted", "sha256", v)) for v in (5, None, "0x", "0x../../x", "zz")),
+    *((SUBMISSIONS, _first("accepted", "sequence", v)) for v in (-1, 0.5, "1", None)),
+    *((SUBMISSIONS, _first("accepted", "on_time", v)) for v in (1, "true", None, 0)),
+    *((SUBMISSIONS, _first("accepted", "signature", v)) for v in (5, "0x", "0x" + "zz" * 65)),
+    (SUBMISSIONS, _first("accepted", "reason", "superseded")),
+    (SUBMISSIONS, _first("rejected", "reason", 5)),
+    (SUBMISSIONS, _first("rejected", "model", "3")),
+]
+
+
+@pytest.mark.parametrize(("path", "change"), MALFORMED)
+def test_inputs_of__malformed_json__artefact_error_naming_the_file(
+    path: str, change: Callable[[Any], Any]
+) -> None:
+    files = _altered(path, change)
+    with pytest.raises(ArtefactError, match=path):
+        inputs_of(_rehashed(files), files)
+
+
+@pytest.mark.parametrize("path", JSON_INPUTS)
+@pytest.mark.parametrize(
+    "raw", [b"", b"{", b"\xff", b"NaN", b"1e400", b" {}", b'{"a":1,"a":1}', b"9" * 5000]
+)
+def test_inputs_of__no_canonical_json__artefact_error(path: str, raw: bytes) -> None:
+    files = {**RESULT.files, path: raw}
+    with pytest.raises(ArtefactError, match=path):
+        inputs_of(_rehashed(files), files)
+
+
+_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=4,
+)
+
+
+@given(st.sampled_from(JSON_INPUTS), _values, st.data())
+def test_recompute__any_json_anywhere__artefact_error_or_another_digest(
+    path: str, value: Any, data: st.DataObject
+) -> None:
+    """Whatever stands in one place of an input, nothing but ``ArtefactError`` comes out."""
+
+    def put(node: Any) -> Any:
+        if not isinstance(node, (dict, list)) or not node or data.draw(st.booleans()):
+            return value
+        copy = node.copy()
+        key = data.draw(
+            st.sampled_from(sorted(node) if isinstance(node, dict) else range(len(node)))
+        )
+        copy[key] = put(node[key])
+        return copy
+
+    files = _altered(path, put)
+    try:
+        result = recompute(_rehashed(files), files)
+    except ArtefactError:
+        return
+    assert (result.manifest.digest() != RESULT.manifest.digest()) == (files != RESULT.files)
+
+
+@pytest.mark.parametrize(
+    ("path", "raw"),
+    [
+        ("inputs/universe.csv", b""),
+        ("inputs/universe.csv", b"id\na\nb\n"),
+        ("inputs/universe.csv", b"\xff\xff"),
+        ("inputs/targets.csv", b"id,target\n"),
+        ("inputs/targets.csv", RESULT.files["inputs/targets.csv"].replace(b",0.", b",2.", 1)),
+    ],
+)
+def test_recompute__universe_or_targets_malformed__artefact_error(path: str, raw: bytes) -> None:
+    files = {**RESULT.files, path: raw}
+    with pytest.raises(ArtefactError, match="cannot be evaluated"):
+        recompute(_rehashed(files), files)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        {},
+        [5],
+        [{}],
+        [{"start": 0}],
+        [{"start": "0", "words": []}],
+        [{"start": -1, "words": []}],
+        [{"start": 0.5, "words": []}],
+        [{"start": 0, "words": [5]}],
+        [{"start": 0, "words": ["0x5"]}],
+        [{"start": 0, "words": ["0x" + "f" * 65]}],
+        [{"start": 0, "words": ["0x" + "F" * 64]}],
+        [{"start": 0, "words": [], "more": 1}],
+    ],
+)
+def test_parse_batches__malformed__artefact_error(value: Any) -> None:
+    with pytest.raises(ArtefactError, match=r"outputs/batches\.json"):
+        parse_batches(canonical(value))
+
+
+@pytest.mark.parametrize("raw", [b"", b"[", b"\xff", b"[ ]"])
+def test_parse_batches__no_canonical_json__artefact_error(raw: bytes) -> None:
+    with pytest.raises(ArtefactError, match=r"outputs/batches\.json"):
+        parse_batches(raw)
+
+
+def test_recompute__result__is_an_evaluation() -> None:
+    assert isinstance(recompute(RESULT.manifest, RESULT.files), Evaluation)
