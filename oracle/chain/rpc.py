@@ -41,7 +41,10 @@ def readable(url: str) -> Iterator[None]:
     try:
         yield
     except ContractLogicError as error:
-        raise RefusedError(f"the contract refuses: {revert_reason(error)}") from error
+        raise RefusedError(
+            f"the contract refuses: {revert_reason(error)}",
+            "nothing was changed; docs/contracts.md lists the reasons",
+        ) from error
     except BlockNotFound as error:
         raise UnreachableError(
             f"{host(url)} does not know a block it was asked for",

@@ -45,9 +45,9 @@ class _Tree(click.Group):
 def cli() -> None:
     """Assay: an open, on-chain tournament for predictions.
 
-    Start with `assay demo`. Every command takes --json for machines and ends with a code from the
-    table in docs/cli.md: 0 done, 2 usage, 3 bad input, 4 chain or operator unreachable,
-    5 verification found a difference, 6 this machine lacks something, 7 refused.
+    Start with `assay demo`. Every command that ends takes --json, for machines, and ends with a
+    code from the table in docs/cli.md: 0 done, 2 usage, 3 bad input, 4 chain or operator
+    unreachable, 5 verification found a difference, 6 this machine lacks something, 7 refused.
     """
 
 

@@ -54,7 +54,7 @@ class Output:
             table.add_column(
                 column.lstrip(">"),
                 justify="right" if column.startswith(">") else "left",
-                no_wrap=True,
+                overflow="fold",
             )
         for row in rows:
             table.add_row(*(str(cell) for cell in row))

@@ -22,7 +22,7 @@ def command(folder: Path, rpc: str, out: Output) -> None:
 
     \b
     Example:
-      assay verify .assay/demo/artefacts/rounds/731371/0x.../1 --rpc http://127.0.0.1:28545
+      assay verify operators/operator-1/artefacts/rounds/731371/0x.../1 --rpc http://127.0.0.1:28545
     """
     from oracle.operator.verify import Verification
 

@@ -86,5 +86,5 @@ def _refusal(url: str, answer: httpx.Response) -> AssayError:
         text, fix = str(error["message"]), str(error["fix"])
     except (ValueError, KeyError, TypeError):
         return UnreachableError(f"operator {url} answered with status {answer.status_code}")
-    kind = InputError if answer.status_code == httpx.codes.UNPROCESSABLE_ENTITY else RefusedError
-    return kind(text, fix)
+    kinds = {422: InputError, 503: UnreachableError}
+    return kinds.get(answer.status_code, RefusedError)(text, fix)

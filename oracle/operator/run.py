@@ -61,7 +61,7 @@ def run(config: OperatorConfig) -> None:
     )
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        # uvicorn raises the signal anew when it has ended; without this the process would die there.
+        # uvicorn raises the signal anew when it has ended; else the process would die there.
         signal.signal(number, lambda *_: stop.set())
     loop = threading.Thread(target=worker.run, args=(stop, config.cycle), name="reconcile")
     loop.start()

@@ -4,11 +4,12 @@ from collections import defaultdict
 from typing import Annotated
 
 from fastapi import FastAPI, HTTPException, Path, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from oracle import __version__
-from oracle.errors import AssayError, InputError
+from oracle.errors import AssayError, InputError, RefusedError, UnreachableError
 from oracle.operator.ingest import MAX_BYTES, Ingest
 from oracle.operator.wire import (
     AttestationMessage,
@@ -22,6 +23,7 @@ from oracle.operator.worker import Worker
 
 _RoundNumber = Annotated[int, Path(ge=1, lt=2**32)]
 _SIGNATURE_HEX = 132
+_STATUS = {InputError: 422, UnreachableError: 503}
 
 
 def build(ingest: Ingest, worker: Worker) -> FastAPI:
@@ -31,9 +33,18 @@ def build(ingest: Ingest, worker: Worker) -> FastAPI:
 
     @app.exception_handler(AssayError)
     async def explain(_: Request, error: AssayError) -> JSONResponse:
-        status = 422 if isinstance(error, InputError) else 409
-        body = {"error": {"code": error.code, "message": error.message, "fix": error.fix}}
-        return JSONResponse(body, status_code=status)
+        status = _STATUS.get(type(error), 409)
+        return _error(status, error.code, error.message, error.fix)
+
+    @app.exception_handler(HTTPException)
+    async def refuse(_: Request, error: HTTPException) -> JSONResponse:
+        return _error(error.status_code, RefusedError.code, str(error.detail))
+
+    @app.exception_handler(RequestValidationError)
+    async def malformed(_: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        return _error(422, InputError.code, f"{where}: {first['msg']}")
 
     @app.post("/submissions", status_code=201)
     async def submit(
@@ -77,6 +88,11 @@ def build(ingest: Ingest, worker: Worker) -> FastAPI:
         return {"operator": ingest.account.address, **worker.health()}
 
     return app
+
+
+def _error(status: int, code: str, message: str, fix: str = "") -> JSONResponse:
+    body = {"error": {"code": code, "message": message, "fix": fix}}
+    return JSONResponse(body, status_code=status)
 
 
 async def _limited_body(request: Request) -> bytes:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from oracle.chain.history import PoolHistory
 from oracle.chain.reader import PoolReader
-from oracle.errors import DifferenceError
+from oracle.errors import DifferenceError, InputError
 from oracle.operator.evaluate import Evaluation, stakes_json
 from oracle.operator.recompute import recompute
 from oracle.operator.wire import AttestationMessage, submission_of, unhex
@@ -63,6 +63,10 @@ class Verification:
     # ------------------------------------------------------------------ artefacts alone
 
     def _files(self) -> str:
+        if not self._folder.is_dir():
+            raise InputError(
+                f"{self._folder} is not a folder", "name the folder that holds manifest.json"
+            )
         self._manifest = read_manifest(self._folder)
         self._contents = check_files(self._folder, self._manifest)
         size = sum(file.size for file in self._manifest.files)

@@ -226,7 +226,8 @@ def test_operator_fields__table__equals_the_configuration() -> None:
     for name, field in fields.items():
         default = None if field.is_required() else field.default
         text = rows[name]
-        assert (shown[text] if text in shown else float(text)) == default, name
+        kind = type(default)
+        assert (shown[text] if text in shown else kind(text)) == default, name
 
 
 def test_operator_requests__table__equals_the_routes() -> None:

@@ -103,7 +103,6 @@ def test_load_keystore__json_but_no_keystore__refused(
     "change",
     [
         {"kdf": "md5"},
-        {"cipher": "none"},
         {"ciphertext": "zz"},
         {"mac": "00"},
         {"kdfparams": {}},

@@ -1,4 +1,4 @@
-"""Child processes: stopped with all their children, never outliving a killed run, never a stranger."""
+"""Child processes: ended with their children and with a killed run; strangers are left alone."""
 
 import json
 import os
@@ -38,7 +38,8 @@ import sys, time
 from pathlib import Path
 from oracle.devnet.processes import ProcessGroup
 group = ProcessGroup(Path(sys.argv[1]), tied=sys.argv[2] == "tied")
-print(group.start("sleeper", [sys.executable, "-c", "import time; time.sleep(600)"]).pid, flush=True)
+child = group.start("sleeper", [sys.executable, "-c", "import time; time.sleep(600)"])
+print(child.pid, flush=True)
 time.sleep(600)
 """
 
