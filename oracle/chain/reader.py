@@ -125,6 +125,10 @@ class PoolReader:
         with readable(self.url):
             return self.oracle.functions.threshold().call()
 
+    def receipts_needed(self) -> int:
+        """How many operators' receipts make a submission count: one more than may be lying."""
+        return len(self._signers) - self._needed + 1
+
     # ------------------------------------------------------------------ rounds
 
     def announced(self, number: int) -> Announcement | None:

@@ -54,6 +54,7 @@ def command(
         writer.sender.account,
         Domain(where.chain_id, where.pool),
         list(operators) or operator_urls(),
+        writer.reader.receipts_needed(),
     )
     for url in sent.receipts:
         out.say(f"[green]ok[/] {url} signed a receipt")

@@ -32,11 +32,11 @@ def submit(
     owner: LocalAccount,
     domain: Domain,
     operators: list[str],
+    needed: int,
 ) -> Sent:
-    """Sends ``raw`` to every operator; raises if none of them takes it.
+    """Sends ``raw`` to every operator; raises unless ``needed`` of them sign a receipt.
 
-    One operator's receipt is enough for the submission to count, since operators share what they
-    accepted; sending to all makes that independent of any one of them.
+    Fewer receipts would not make it count; operators share among each other what they accepted.
     """
     sequence = time.time_ns() // 1_000_000
     key = SubmissionKey(round_number, model, hashlib.sha256(raw).digest(), sequence)
@@ -50,8 +50,15 @@ def submit(
             receipts[url] = sending.result()
         except AssayError as error:
             failures[url] = error
-    if not receipts:
-        raise next(iter(failures.values()))
+    if len(receipts) < needed:
+        url, error = next(iter(failures.items()), ("", None))
+        if not receipts and error:
+            raise error
+        raise RefusedError(
+            f"{len(receipts)} operators took the file, {needed} must"
+            + (f"; {url}: {error.message}" if error else ""),
+            "send it again, to more of the operators, before the round closes",
+        )
     return Sent(key, receipts, failures)
 
 

@@ -1,6 +1,8 @@
 """Taking in submissions: checked, kept, and answered with a signed receipt."""
 
 import hashlib
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from eth_account.signers.local import LocalAccount
@@ -22,6 +24,13 @@ from oracle.tournaments.submissions import SubmissionError, parse_submission
 from oracle.tournaments.universe import parse_universe
 
 MAX_BYTES = 64 * 2**20
+
+
+def on_time(receipts: Iterable[StoredReceipt], closes: int, needed: int) -> set[SubmissionKey]:
+    """Submissions with receipts from before ``closes`` of at least ``needed`` operators."""
+    early = {(r.key, r.operator) for r in receipts if r.received < closes}
+    counted = Counter(key for key, _ in early)
+    return {key for key, count in counted.items() if count >= needed}
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from oracle.chain.pool import PoolWriter
 from oracle.chain.reader import PoolReader
 from oracle.errors import AssayError, RefusedError
 from oracle.operator.evaluate import Entry, Evaluation, RoundInputs, evaluate
-from oracle.operator.ingest import MAX_BYTES, Ingest
+from oracle.operator.ingest import MAX_BYTES, Ingest, on_time
 from oracle.operator.peers import Peer
 from oracle.operator.recompute import read_batches, recompute
 from oracle.operator.targets import RoundData
@@ -155,7 +155,9 @@ class Worker:
         if announced is None or targets is None:
             raise RefusedError(f"round {number} cannot be evaluated yet")
         close = self.reader.close_block(announced.closes)
-        on_time = {r.key for r in self.journal.receipts(number) if r.received < announced.closes}
+        in_time = on_time(
+            self.journal.receipts(number), announced.closes, self.reader.receipts_needed()
+        )
         where = self.reader.addresses
         return RoundInputs(
             chain_id=where.chain_id,
@@ -167,7 +169,12 @@ class Worker:
             targets=targets,
             entries=[
                 Entry(
-                    s.key.model, s.key.sha256, s.key.sequence, s.key in on_time, s.signature, s.raw
+                    s.key.model,
+                    s.key.sha256,
+                    s.key.sequence,
+                    s.key in in_time,
+                    s.signature,
+                    s.raw,
                 )
                 for s in self.journal.submissions(number)
             ],

@@ -174,8 +174,14 @@ class Journal:
             return connection.execute(_matching(_submissions, key)).first() is not None
 
     def find(self, sha256: bytes) -> StoredSubmission | None:
-        """A submission with these bytes."""
-        query = select(_submissions).where(_submissions.c.sha256 == sha256).limit(1)
+        """The first submission with these bytes, in order of (round, model, sequence)."""
+        columns = _submissions.c
+        query = (
+            select(_submissions)
+            .where(columns.sha256 == sha256)
+            .order_by(columns.round, columns.model, columns.sequence)
+            .limit(1)
+        )
         with self._engine.connect() as connection:
             row = connection.execute(query).first()
         return row and StoredSubmission(_key(row), row.signature, row.raw)

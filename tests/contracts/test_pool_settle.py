@@ -9,7 +9,13 @@ import pytest
 from assay_system import TEMPLATE, System, compiled, refused
 
 from oracle.settlement.batches import END, Batch, chain
-from oracle.settlement.units import SCALE_ONE, TAKE_PROFIT, UNITS_PER_NMR
+from oracle.settlement.units import (
+    MAX_AMOUNT,
+    SCALE_ONE,
+    TAKE_PROFIT,
+    UNITS_PER_NMR,
+    WEI_PER_UNIT,
+)
 from oracle.settlement.words import ScoreLane, score_words
 
 NMR = UNITS_PER_NMR
@@ -140,6 +146,22 @@ def test_settle__empty_vault__nothing_is_paid_and_burns_stand(system: System, st
     assert (state.scale, state.up) == (0, TEMPLATE.clip_up)
 
 
+def test_begin__clip_out_of_reach__vault_need_follows_the_highest_score(
+    make_system: Callable[..., System],
+) -> None:
+    # Multiplier 0.001 and a clip of 5 %: no score pays more than 0.0524287 %.
+    system = make_system(template=replace(TEMPLATE, multipliers=(1_000, 0, 0)))
+    system.new_staker(models=1)
+    system.fund(52_428_700)
+    system.announce(1)
+    system.deposit(0, 100 * NMR)
+    system.play(1, [batch({0: ScoreLane((524_287, 0, 0))})])
+    fixed = system.pool.round_state(1).coefficients
+    assert (fixed.up, fixed.scale) == (524_287_000, SCALE_ONE)
+    assert system.stake(0) == 100 * NMR + 52_428_700
+    assert system.pool.totals().vault == 0
+
+
 def test_settle__no_stake_at_all__round_ends(system: System) -> None:
     system.announce(1)
     system.play(1, [batch({0: ScoreLane(CORR)})])
@@ -164,6 +186,29 @@ def test_settle__overlapping_rounds__base_is_the_lane_after_earlier_ones(
     system.play(2, scores)
     assert (system.stake(0), system.claimable(1)) == (185_250_000_000, 95 * NMR)
     assert system.stake(1) == 0
+
+
+def test_capacity__all_five_parts_count(system: System, staker: str) -> None:
+    system.fund(10**6 * NMR)
+    system.announce(1)
+    for model in range(3):
+        system.deposit(model, 100 * NMR)
+    system.request_release(0, 50 * NMR)
+    system.play(1, [batch({1: ScoreLane(CORR), 2: ScoreLane((-100_000, 0, 0))})])
+    system.deposit(3, 7 * NMR)
+    totals = tuple(system.pool.totals())
+    assert all(part > 0 for part in totals)
+    room = MAX_AMOUNT - sum(totals)
+    with refused("pool: capacity"):
+        system.fund(room + 1)
+    with boa.env.anchor():
+        system.fund(room)
+        assert sum(system.pool.totals()) == MAX_AMOUNT
+    whale = system.new_staker(models=1, tokens=MAX_AMOUNT)
+    with refused("pool: capacity"):
+        system.pool.deposit(4, (room + 1) * WEI_PER_UNIT, 99, sender=whale)
+    system.deposit(4, room)
+    assert sum(system.pool.totals()) == MAX_AMOUNT
 
 
 # --- begin ---

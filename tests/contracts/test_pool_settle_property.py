@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from settle_strategies import MODELS, WORDS, Cut, amounts, cuts, scored, templates
 
-from oracle.settlement.payout import Template
+from oracle.settlement.payout import Template, begin
 from oracle.settlement.reference import ReferencePool
 from oracle.settlement.units import MAX_AMOUNT, RATE_ONE, TAKE_PROFIT
 from oracle.settlement.words import join_word
@@ -98,6 +98,9 @@ def test_round__any_inputs__equals_the_reference(scenario: Scenario, cut: Cut) -
     vault = reference.vault
     before = {m: reference.lane(m).stake for m in range(MODELS)}
     terms = system.play(1, batches, at_risk=scenario.at_risk, words=WORDS)
+    fixed = begin(terms.template, terms.phi, terms.at_risk, reference.total, vault)
+    shown = system.pool.round_state(1).coefficients
+    assert tuple(shown) == (*fixed.c, fixed.up, fixed.down, fixed.hk, fixed.scale)
     gains, burns = reference.settle_round(1, terms, batches)
     assert snapshot(system) == expected(reference)
 

@@ -1,7 +1,7 @@
 """One example of every encoding in docs/formats.md; writes or checks ``formats-v1.json``.
 
-    python tests/golden/formats.py          compare
-    python tests/golden/formats.py --write  write anew (only together with a new format version)
+python tests/golden/formats.py          compare
+python tests/golden/formats.py --write  write anew (only together with a new format version)
 """
 
 import json
@@ -17,7 +17,9 @@ PATH = Path(__file__).with_name("formats-v1.json")
 POOL = "0x" + "11" * 20
 ORACLE = "0x" + "22" * 20
 KEY = "0x" + "01" * 32
-TEMPLATE = Template((1, 2, 0), (750_000, 2_250_000, 0), 5 * 10**10, 5 * 10**10, 72 * 10**12, 500_000)
+TEMPLATE = Template(
+    (1, 2, 0), (750_000, 2_250_000, 0), 5 * 10**10, 5 * 10**10, 72 * 10**12, 500_000
+)
 ANNOUNCEMENT = typed_data.Announcement(
     pool=POOL,
     tournament=8,
@@ -44,7 +46,9 @@ COMMIT = typed_data.Commit(
     manifest=b"\x55" * 32,
     meta_root=b"\x66" * 32,
 )
-SUBMISSION = typed_data.Submission(round=7, model=5, sha256=b"\x77" * 32, sequence=1_700_000_000_123)
+SUBMISSION = typed_data.Submission(
+    round=7, model=5, sha256=b"\x77" * 32, sequence=1_700_000_000_123
+)
 RECEIPT = typed_data.Receipt(
     round=7, model=5, sha256=b"\x77" * 32, sequence=1_700_000_000_123, received=1_800_000_100
 )

@@ -35,6 +35,7 @@ ROUND, OPENS, CLOSES = ANNOUNCEMENT.round, ANNOUNCEMENT.opens, ANNOUNCEMENT.clos
 DUE = CLOSES + ANNOUNCEMENT.horizon
 CHAIN_ID = 731371
 DOMAIN = Domain(CHAIN_ID, POOL)
+ADDRESSES = Addresses(CHAIN_ID, POOL, ORACLE, registry=POOL, token=POOL, tournament=8)
 OWNER, STRANGER, SELF, PEER, OTHER_PEER = (Account.from_key(bytes([n]) * 32) for n in range(1, 6))
 SIGNERS = frozenset(a.address for a in (SELF, PEER, OTHER_PEER))
 MODEL = 2
@@ -48,7 +49,7 @@ class ChainStandIn:
     now: int = OPENS
     owners: dict[int, str] = field(default_factory=lambda: {MODEL: OWNER.address})
     rounds: dict[int, Announcement] = field(default_factory=lambda: {ROUND: ANNOUNCEMENT})
-    addresses: Addresses = Addresses(CHAIN_ID, POOL, ORACLE, POOL, POOL, 8)
+    addresses: Addresses = ADDRESSES
 
     def newest(self) -> Block:
         return Block(7, "0x" + "00" * 32, self.now)

@@ -67,15 +67,25 @@ def test_read_batches__written_round__the_same_batches(tmp_path: Path) -> None:
 # ---------------------------------------------------------------------- one byte
 
 
-@given(st.sampled_from(PATHS), st.data())
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The published round; a test that alters a file puts it back."""
+    path = tmp_path_factory.mktemp("round") / "7"
+    write_round(path, RESULT.manifest, RESULT.files)
+    return path
+
+
+@given(path=st.sampled_from(PATHS), data=st.data())
 def test_check_files__any_byte_of_any_file_flipped__caught(
-    tmp_path_factory: pytest.TempPathFactory, path: str, data: st.DataObject
+    folder: Path, path: str, data: st.DataObject
 ) -> None:
-    folder = tmp_path_factory.mktemp("round") / "7"
-    write_round(folder, RESULT.manifest, RESULT.files)
     (folder / path).write_bytes(_flipped(path, data))
-    with pytest.raises(ArtefactError, match=path):
-        check_files(folder, RESULT.manifest)
+    try:
+        with pytest.raises(ArtefactError, match=path):
+            check_files(folder, RESULT.manifest)
+    finally:
+        (folder / path).write_bytes(RESULT.files[path])
+    assert check_files(folder, RESULT.manifest) == RESULT.files
 
 
 def _flipped(path: str, data: st.DataObject) -> bytes:

@@ -19,8 +19,8 @@ from test_ingest import (
     SELF,
     STRANGER,
     ChainStandIn,
-    key_of,
     kept,
+    key_of,
     new_ingest,
     signed,
 )
@@ -139,7 +139,7 @@ def test_post__signed_by_a_stranger__409_and_no_trace(client, ingest):
     assert kept(ingest) == []
 
 
-@pytest.mark.parametrize("signature", ["", "0x", "ab" * 66, "0x" + "zz" * 65, "0x" + "ab" * 66])
+@pytest.mark.parametrize("signature", ["", "0x", "0x" + "zz" * 65, "0x" + "ab" * 66, "0xabc"])
 def test_post__no_signature_in_hex__422(client, signature):
     assert refused(post(client, signature=signature)) == (
         422,
@@ -150,16 +150,18 @@ def test_post__no_signature_in_hex__422(client, signature):
 @pytest.mark.parametrize("name", ["round", "model", "sequence", "signature"])
 def test_post__parameter_missing__422_naming_it(client, name):
     answer = post(client, **{name: None})
-    assert answer.status_code == 422
-    assert answer.json()["detail"][0]["loc"] == ["query", name]
+    status, text = refused(answer)
+    assert status == 422
+    assert text.startswith(f"query.{name}: ")
 
 
 @pytest.mark.parametrize("name", ["round", "model", "sequence"])
-@pytest.mark.parametrize("value", ["seven", "1.5", "", "0x7", "9" * 5000])
+@pytest.mark.parametrize("value", ["seven", "1.5", "", "0x7", "9" * 5000], ids=len)
 def test_post__parameter_is_no_number__422_naming_it(client, name, value):
     answer = post(client, **{name: value})
-    assert answer.status_code == 422
-    assert answer.json()["detail"][0]["loc"] == ["query", name]
+    status, text = refused(answer)
+    assert status == 422
+    assert text.startswith(f"query.{name}: ")
 
 
 def test_post__sequence_beyond_json_integers__422(client):

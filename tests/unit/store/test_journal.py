@@ -201,6 +201,17 @@ def test_submissions__added_in_any_order__come_by_model_sequence_and_hash(path: 
     assert [receipt.key for receipt in journal.receipts(7)] == expected
 
 
+def test_find__same_bytes_in_several_rounds__the_earliest(path: Path) -> None:
+    """Whether the bytes may be shared is told from its round, so it must not be left to chance."""
+    journal = Journal(path)
+    for number, model in ((9, 1), (7, 5), (7, 3), (8, 0)):
+        key = SubmissionKey(number, model, KEY.sha256, 1)
+        journal.add(replace(ITEM, key=key), replace(RECEIPT, key=key))
+    found = journal.find(KEY.sha256)
+    assert found is not None
+    assert (found.key.round, found.key.model) == (7, 3)
+
+
 def test_find__unknown_bytes__none(path: Path) -> None:
     assert Journal(path).find(b"\x01" * 32) is None
 
