@@ -11,6 +11,9 @@ ARGS ?=
 export APE_DATA_FOLDER := $(CURDIR)/.ape
 export PYTHONDONTWRITEBYTECODE :=
 unexport PYTHONPATH
+# An environment that happens to be active is not ours to change.
+unexport VIRTUAL_ENV
+unexport CONDA_PREFIX
 
 BIN := .venv/bin
 STAMPS := .venv/.stamps
@@ -62,7 +65,7 @@ clean: ## Remove everything that set-up and runs have made.
 
 $(STAMPS)/python: requirements.lock requirements-market.lock pyproject.toml | .tools/.uv
 	@echo "Installing Python packages ..."
-	@test -x $(BIN)/python || .tools/bin/uv venv --quiet --python $$(command -v $(PYTHON)) .venv
+	@test -x $(BIN)/python || .tools/bin/uv venv --quiet --clear --python $$(command -v $(PYTHON)) .venv
 	@.tools/bin/uv pip sync --quiet --require-hashes requirements.lock
 	@.tools/bin/uv pip install --quiet --no-deps --require-hashes -r requirements-market.lock
 	@.tools/bin/uv pip install --quiet --no-deps --no-build-isolation --editable .
@@ -72,5 +75,5 @@ $(STAMPS)/chain: package-lock.json | $(STAMPS)/python
 	@command -v npm >/dev/null || { \
 	  echo "error: npm is missing; install Node 20 or newer" >&2; exit 6; }
 	@echo "Installing the local chain ..."
-	@npm ci --silent --no-audit --no-fund
+	@npm ci --loglevel=error --no-audit --no-fund
 	@mkdir -p $(STAMPS) && touch $@

@@ -15,6 +15,7 @@ class Exit(IntEnum):
     ENVIRONMENT = 6
     REFUSED = 7
     INTERRUPTED = 130
+    TERMINATED = 143
 
 
 class AssayError(Exception):

@@ -20,12 +20,20 @@ _PHI_ONE = 10**6
 
 @click.command(cls=ConnectedProviderCommand)
 @click.option("--record", type=click.Path(path_type=Path), required=True, help="Deployment record.")
-@click.option("--opens-in-hours", type=float, default=24.0, show_default=True)
+@click.option("--opens-in-hours", type=click.FloatRange(0, 8760), default=24.0, show_default=True)
 @click.option(
-    "--open-hours", type=float, default=2.0, show_default=True, help="How long it is open."
+    "--open-hours",
+    type=click.FloatRange(0.001, 8760),
+    default=2.0,
+    show_default=True,
+    help="How long it is open.",
 )
 @click.option(
-    "--horizon-days", type=float, default=30.0, show_default=True, help="Close to scores."
+    "--horizon-days",
+    type=click.FloatRange(0.00001, 3650),
+    default=30.0,
+    show_default=True,
+    help="Close to scores.",
 )
 def cli(record: Path, opens_in_hours: float, open_hours: float, horizon_days: float) -> None:
     """Announce the next round."""

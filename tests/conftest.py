@@ -1,4 +1,4 @@
-"""Hypothesis profiles: ``ci`` is the default, ``deep`` is for long runs (HYPOTHESIS_PROFILE=deep)."""
+"""Hypothesis profiles: ``ci`` is the default, HYPOTHESIS_PROFILE=deep is for long runs."""
 
 import os
 

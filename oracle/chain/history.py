@@ -22,6 +22,7 @@ _ACTIONS = (
     "RoundBegun",
     "BatchSettled",
 )
+_SETTLING = ("RoundBegun", "BatchSettled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +36,11 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """The reference model after the span; the round's gains and burns in U.
-
-    Not ``complete`` if another round began before the span's last block ended: then the state at
-    the end of that block is not this round's alone.
-    """
+    """The reference model after the span; the round's gains and burns in U."""
 
     pool: ReferencePool
     gains: int
     burns: int
-    complete: bool = True
 
 
 class PoolHistory:
@@ -64,22 +60,26 @@ class PoolHistory:
             return None
         return Span(number, begun[0]["blockNumber"], settled[0]["blockNumber"])
 
-    def replay(self, span: Span, terms: RoundTerms, batches: Sequence[Batch]) -> Replayed:
-        """State before the span, then every event of it in order, the round's batches too."""
+    def replay(self, span: Span, terms: RoundTerms, batches: Sequence[Batch]) -> Replayed | None:
+        """State before the span, then every event of it in order, the round's batches too.
+
+        None where another round's settlement shares the span's first or last block: the state at
+        the edge of that block is not this round's alone.
+        """
+        events = self._events(span)
+        if any(e["event"] in _SETTLING and e["args"]["round"] != span.number for e in events):
+            return None
         pool = self._reader.pool_at(span.first - 1)
         following = iter([*chain(batches)[1:], END])
         waiting = iter(batches)
         result = Replayed(pool, 0, 0)
-        for event in self._events(span):
-            if event["event"] == "RoundBegun" and event["args"]["round"] == span.number:
+        for event in events:
+            if event["event"] == "RoundBegun":
                 pool.begin(span.number, terms)
             elif event["event"] == "BatchSettled":
                 gains, burns = pool.settle(span.number, next(waiting), next(following))
                 _require_sums(event["args"], gains, burns)
                 result = replace(result, gains=result.gains + gains, burns=result.burns + burns)
-            elif event["event"] == "RoundBegun":
-                # The next round began in this very block: its own verification goes on from here.
-                return replace(result, complete=False)
             else:
                 _apply(pool, event)
         return result

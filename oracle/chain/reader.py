@@ -8,11 +8,10 @@ from typing import Any
 from eth_utils import is_address, to_checksum_address
 from web3 import Web3
 from web3.contract import Contract
-from web3.exceptions import ContractLogicError
 
 from oracle.chain.abi import abi
 from oracle.chain.rpc import Block, block, connect, last_block_before, readable
-from oracle.errors import InputError
+from oracle.errors import InputError, RefusedError, UnreachableError
 from oracle.settlement.manifest import CloseBlock
 from oracle.settlement.payout import Template
 from oracle.settlement.reference import ReferencePool, Stakes
@@ -85,8 +84,11 @@ class PoolReader:
 
     def close_block(self, closes: int) -> CloseBlock:
         """The last block before ``closes``, among the finalized ones."""
+        finalized = self.finalized()
+        if finalized.timestamp < closes:
+            raise UnreachableError("the close is not final yet at this endpoint", "try again later")
         with readable(self.url):
-            found = last_block_before(self.web3, closes, block(self.web3, "finalized"))
+            found = last_block_before(self.web3, closes, finalized)
         return CloseBlock(number=found.number, hash=found.hash, timestamp=found.timestamp)
 
     # ------------------------------------------------------------------ fixed at construction
@@ -244,11 +246,13 @@ class PoolReader:
             )
 
     def owner_of(self, model: int, at: int | None = None) -> str | None:
+        """Owner of ``model``, or None for an unknown one."""
         try:
-            return self.registry.functions.owner_of(model).call(
-                block_identifier="latest" if at is None else at
-            )
-        except ContractLogicError:
+            with readable(self.url):
+                return self.registry.functions.owner_of(model).call(
+                    block_identifier="latest" if at is None else at
+                )
+        except RefusedError:
             return None
 
     def queue(self, number: int, at: int) -> dict[int, QueueRecord]:

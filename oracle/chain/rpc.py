@@ -10,7 +10,7 @@ from web3 import Web3
 from web3.exceptions import BlockNotFound, ContractLogicError, Web3Exception
 from web3.types import BlockIdentifier
 
-from oracle.errors import RefusedError, UnreachableError
+from oracle.errors import InputError, RefusedError, UnreachableError
 
 _TIMEOUT_SECONDS = 20
 
@@ -22,6 +22,19 @@ class Block:
     number: int
     hash: str
     timestamp: int
+
+
+def _checked(url: str) -> None:
+    """Refuses what is no HTTP address, without repeating it: addresses often hold a secret."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise InputError(
+            "the RPC address is not of the form http://host:port", "pass it again, corrected"
+        )
 
 
 def host(url: str) -> str:
@@ -60,8 +73,7 @@ def readable(url: str) -> Iterator[None]:
 
 def connect(url: str, chain_id: int | None = None) -> Web3:
     """A client for ``url``; checks that it answers and, if given, for which chain."""
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise UnreachableError("the RPC address must start with http:// or https://")
+    _checked(url)
     web3 = Web3(Web3.HTTPProvider(url, request_kwargs={"timeout": _TIMEOUT_SECONDS}))
     with readable(url):
         answered = web3.eth.chain_id

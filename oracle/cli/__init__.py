@@ -1,6 +1,7 @@
 """The ``assay`` command: a tree of subcommands, each loaded only when it is used."""
 
 import os
+import signal
 import sys
 from importlib import import_module
 
@@ -54,6 +55,8 @@ def cli() -> None:
 def main() -> None:
     """Runs the command and turns every error into one a person can act on."""
     as_json = "--json" in sys.argv[1:]
+    # As with Ctrl-C: what was started is stopped before this process ends.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(Exit.TERMINATED))
     try:
         cli.main(standalone_mode=False, prog_name="assay")
     except click.exceptions.Exit as ended:
@@ -68,6 +71,10 @@ def main() -> None:
         sys.exit(Exit.OK)
     except AssayError as error:
         sys.exit(report_error(error.code, error.message, error.fix, error.exit_code, as_json))
+    except OSError as error:
+        what = f"{error.filename}: " if error.filename else ""
+        message, fix = f"{what}{error.strerror or error}", "check space, names and permissions"
+        sys.exit(report_error("environment", message, fix, Exit.ENVIRONMENT, as_json))
     except Exception as error:  # noqa: BLE001, RUF100 - the last boundary before a person
         if os.environ.get("ASSAY_DEBUG"):
             raise

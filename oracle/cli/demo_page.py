@@ -1,6 +1,7 @@
 """The demo's last page."""
 
 from dataclasses import asdict
+from shlex import quote
 from typing import Any
 
 from oracle.cli.output import Output
@@ -36,7 +37,8 @@ def show(story: Story, demo: Demo, out: Output, *, keep: bool) -> dict[str, Any]
     out.say("Try next:")
     if keep:
         out.console.print(
-            f"  ./assay verify {story.artefacts} --rpc {demo.reader.url}", soft_wrap=True
+            f"  ./assay verify {quote(str(story.artefacts))} --rpc {demo.reader.url}",
+            soft_wrap=True,
         )
         out.say("  change one byte in that folder and verify again")
     else:

@@ -1,6 +1,7 @@
 """Options that several commands share: which chain, which tournament, whose key."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,7 +17,7 @@ from oracle.chain.sender import Sender
 from oracle.devnet.topology import REAL_CHAINS, exact, load
 from oracle.errors import InputError, RefusedError
 from oracle.settings import Settings
-from oracle.settlement.units import UNITS_PER_NMR
+from oracle.settlement.units import MAX_AMOUNT, UNITS_PER_NMR, nmr
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -130,16 +131,14 @@ class Nmr(click.ParamType):
     name = "NMR"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        from decimal import Decimal, InvalidOperation
-
         if isinstance(value, int):
             return value
         try:
             amount = exact(Decimal(value), UNITS_PER_NMR, "the amount")
-        except InvalidOperation:
+        except ArithmeticError:
             self.fail(f"{value!r} is not a decimal number", param, ctx)
         except InputError as error:
             self.fail(error.message, param, ctx)
-        if amount <= 0:
-            self.fail("the amount must be above zero", param, ctx)
+        if not 0 < amount <= MAX_AMOUNT:
+            self.fail(f"the amount must be above zero and at most {nmr(MAX_AMOUNT)}", param, ctx)
         return amount

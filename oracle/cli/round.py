@@ -22,12 +22,20 @@ def command() -> None:
 
 
 @command.command("announce")
-@click.option("--opens-in-hours", type=float, default=24.0, show_default=True)
+@click.option("--opens-in-hours", type=click.FloatRange(0, 8760), default=24.0, show_default=True)
 @click.option(
-    "--open-hours", type=float, default=2.0, show_default=True, help="How long it is open."
+    "--open-hours",
+    type=click.FloatRange(0.001, 8760),
+    default=2.0,
+    show_default=True,
+    help="How long it is open.",
 )
 @click.option(
-    "--horizon-days", type=float, default=30.0, show_default=True, help="Close to scores."
+    "--horizon-days",
+    type=click.FloatRange(0.00001, 3650),
+    default=30.0,
+    show_default=True,
+    help="Close to scores.",
 )
 @with_writer
 @with_output

@@ -6,6 +6,7 @@ from oracle.chain.pool import PoolWriter
 from oracle.chain.reader import PoolReader
 from oracle.cli.options import Nmr, with_reader, with_writer
 from oracle.cli.output import Output, with_output
+from oracle.errors import InputError
 from oracle.settlement.units import COMPOUND, TAKE_PROFIT, nmr
 
 _MODES = {"compound": COMPOUND, "take-profit": TAKE_PROFIT}
@@ -27,6 +28,8 @@ def command() -> None:
 def show(model: int, reader: PoolReader, out: Output) -> None:
     """Show a model's stake, queued requests and claimable amount."""
     block = reader.newest()
+    if reader.owner_of(model, block.number) is None:
+        raise InputError(f"model {model} is not registered", "see `assay models list`")
     pool = reader.pool_at(block.number)
     lane, claimable = pool.lane(model), pool.out.get(model, 0)
     queued = {n: q[model] for n, q in pool.queues.items() if model in q}

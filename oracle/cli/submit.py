@@ -55,9 +55,14 @@ def command(
         Domain(where.chain_id, where.pool),
         list(operators) or operator_urls(),
         writer.reader.receipts_needed(),
+        writer.reader.signers(),
     )
-    for url in sent.receipts:
-        out.say(f"[green]ok[/] {url} signed a receipt")
+    announced = writer.reader.announced(sent.key.round)
+    for url, receipt in sent.receipts.items():
+        late = announced is None or receipt.received >= announced.closes
+        out.say(
+            f"[green]ok[/] {url} signed a receipt: {'late, not at risk' if late else 'on time'}"
+        )
     for url, error in sent.failures.items():
         out.say(f"[red]no[/] {url}: {error.message}")
     out.result(

@@ -11,14 +11,21 @@ from oracle.cli.output import Output, with_output
 @click.command("verify")
 @click.argument("folder", type=click.Path(path_type=Path))
 @rpc_option
+@click.option(
+    "--pool",
+    envvar="ASSAY_POOL",
+    help="The StakePool that the round must belong to.  [env: ASSAY_POOL]",
+)
 @with_output
-def command(folder: Path, rpc: str, out: Output) -> None:
+def command(folder: Path, rpc: str, pool: str | None, out: Output) -> None:
     """Recompute the round in FOLDER and compare it with the chain, bit for bit.
 
-    FOLDER is a round's artefact folder: the one that holds manifest.json. Nothing in it is trusted:
-    files are hashed, every model is scored anew, the pool's state at the close is read from the
-    chain, and the settlement is replayed on the reference model. Ends with code 5 at the first
-    difference, naming it. The RPC endpoint must keep history.
+    FOLDER is a round's artefact folder: the one that holds manifest.json. Files are hashed, every
+    model is scored anew, the pool's state at the close is read from the chain, signatures are
+    checked and the settlement is replayed on the reference model. That the targets are the true
+    ones, and that no submission was left out, rests on the operators' signatures. Without --pool
+    the folder says which pool it is about: compare it with the one you know. Ends with code 5 at
+    the first difference, naming it. The RPC endpoint must keep history.
 
     \b
     Example:
@@ -27,7 +34,7 @@ def command(folder: Path, rpc: str, out: Output) -> None:
     from oracle.operator.verify import Verification
 
     steps = []
-    for step in Verification(folder, rpc).steps():
+    for step in Verification(folder, rpc, pool).steps():
         out.say(f"[green]ok[/] [bold]{step.name:<13}[/] {step.shown}")
         steps.append({"step": step.name, "shown": step.shown})
     out.say("[bold green]verified[/]")

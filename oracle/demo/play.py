@@ -185,12 +185,12 @@ class Demo:
         where = self.reader.addresses
         domain = Domain(where.chain_id, where.pool)
         urls = [operator.url for operator in self.options.topology.operators]
-        needed = self.reader.receipts_needed()
+        needed, signers = self.reader.receipts_needed(), self.reader.signers()
         taken = 0
         for player in players:
             owner = self._writer(player.staker).sender.account
             try:
-                submit(player.raw, _ROUND, player.model, owner, domain, urls, needed)
+                submit(player.raw, _ROUND, player.model, owner, domain, urls, needed, signers)
                 taken += 1
             except AssayError as error:
                 player.refusal = error.message

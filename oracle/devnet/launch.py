@@ -15,7 +15,7 @@ import httpx
 from oracle.chain.keys import dev_account, new_password, write_keystore
 from oracle.chain.record import DeploymentRecord, load_record
 from oracle.chain.rpc import connect
-from oracle.devnet.processes import ProcessGroup, free_port
+from oracle.devnet.processes import ProcessGroup, die_with_parent, free_port
 from oracle.devnet.topology import Topology
 from oracle.errors import AssayError, EnvironmentLacksError, UnreachableError
 from oracle.settings import project_root
@@ -102,6 +102,7 @@ class Devnet:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                preexec_fn=die_with_parent(os.getpid()),
             )
         if done.returncode:
             lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]

@@ -54,7 +54,7 @@ def free_port(port: int, what: str, fix: str) -> int:
     return port
 
 
-def _die_with_parent(parent: int) -> Callable[[], None] | None:
+def die_with_parent(parent: int) -> Callable[[], None] | None:
     """For Linux: the child gets SIGKILL when this process ends, however it ends."""
     if sys.platform != "linux":
         return None
@@ -109,7 +109,7 @@ class ProcessGroup:
                     stderr=subprocess.STDOUT,
                     env={**os.environ, **(env or {})},
                     start_new_session=True,
-                    preexec_fn=_die_with_parent(os.getpid()) if self._tied else None,
+                    preexec_fn=die_with_parent(os.getpid()) if self._tied else None,
                 )
         except OSError as error:
             raise EnvironmentLacksError(

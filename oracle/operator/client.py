@@ -2,11 +2,13 @@
 
 import hashlib
 import time
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import httpx
 from eth_account.signers.local import LocalAccount
+from pydantic import ValidationError
 
 from oracle.errors import AssayError, InputError, RefusedError, UnreachableError
 from oracle.operator.wire import ReceiptMessage, receipt_of, submission_of, unhex
@@ -33,6 +35,7 @@ def submit(
     domain: Domain,
     operators: list[str],
     needed: int,
+    signers: Collection[str],
 ) -> Sent:
     """Sends ``raw`` to every operator; raises unless ``needed`` of them sign a receipt.
 
@@ -44,7 +47,9 @@ def submit(
     receipts: dict[str, ReceiptMessage] = {}
     failures: dict[str, AssayError] = {}
     with ThreadPoolExecutor(max_workers=len(operators)) as pool:
-        sends = {url: pool.submit(_send, url, key, signature, raw, domain) for url in operators}
+        sends = {
+            url: pool.submit(_send, url, key, signature, raw, domain, signers) for url in operators
+        }
     for url, sending in sends.items():
         try:
             receipts[url] = sending.result()
@@ -63,7 +68,12 @@ def submit(
 
 
 def _send(
-    url: str, key: SubmissionKey, signature: bytes, raw: bytes, domain: Domain
+    url: str,
+    key: SubmissionKey,
+    signature: bytes,
+    raw: bytes,
+    domain: Domain,
+    signers: Collection[str],
 ) -> ReceiptMessage:
     parameters = {
         "round": key.round,
@@ -73,17 +83,20 @@ def _send(
     }
     try:
         answer = httpx.post(f"{url}/submissions", params=parameters, content=raw, timeout=_TIMEOUT)
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise UnreachableError(
             f"operator {url} does not answer ({type(error).__name__})",
             "try again, or send to another operator",
         ) from None
     if answer.status_code != httpx.codes.CREATED:
         raise _refusal(url, answer)
-    receipt = ReceiptMessage.model_validate_json(answer.content)
+    try:
+        receipt = ReceiptMessage.model_validate_json(answer.content)
+    except ValidationError:
+        raise UnreachableError(f"operator {url} answered with no receipt") from None
     signer = recover(receipt_of(key, receipt.received), domain, unhex(receipt.signature))
-    if signer != receipt.operator:
-        raise UnreachableError(f"operator {url} answered with a receipt it did not sign")
+    if signer != receipt.operator or signer not in signers:
+        raise UnreachableError(f"{url} answered with a receipt that no operator signed")
     return receipt
 
 

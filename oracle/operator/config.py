@@ -37,7 +37,7 @@ def load_config(path: Path) -> OperatorConfig:
         config = OperatorConfig.model_validate(values)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: {error}") from None
     except ValidationError as error:
         first = error.errors()[0]

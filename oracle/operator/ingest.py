@@ -1,14 +1,15 @@
 """Taking in submissions: checked, kept, and answered with a signed receipt."""
 
 import hashlib
+import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from eth_account.signers.local import LocalAccount
 
 from oracle.chain.reader import PoolReader
-from oracle.errors import InputError, RefusedError
+from oracle.errors import InputError, RefusedError, UnreachableError
 from oracle.operator.targets import RoundData
 from oracle.operator.wire import (
     MAX_SEQUENCE,
@@ -23,14 +24,23 @@ from oracle.tournaments import by_number
 from oracle.tournaments.submissions import SubmissionError, parse_submission
 from oracle.tournaments.universe import parse_universe
 
-MAX_BYTES = 64 * 2**20
+MAX_BYTES = 8 * 2**20
+MAX_PER_MODEL = 20
+Known = tuple[SubmissionKey, str, int, bytes]
+"""A receipt held already: submission, operator, time, and the owner's signature held with it."""
+
+_STALE_SECONDS = 120
+
+
+def counted(receipts: Iterable[StoredReceipt], needed: int) -> set[SubmissionKey]:
+    """Submissions with receipts of at least ``needed`` operators, from whatever time."""
+    by = Counter(key for key, _ in {(r.key, r.operator) for r in receipts})
+    return {key for key, count in by.items() if count >= needed}
 
 
 def on_time(receipts: Iterable[StoredReceipt], closes: int, needed: int) -> set[SubmissionKey]:
     """Submissions with receipts from before ``closes`` of at least ``needed`` operators."""
-    early = {(r.key, r.operator) for r in receipts if r.received < closes}
-    counted = Counter(key for key, _ in early)
-    return {key for key, count in counted.items() if count >= needed}
+    return counted((r for r in receipts if r.received < closes), needed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,30 +67,64 @@ class Ingest:
             raise InputError(f"sequence must be 0..{MAX_SEQUENCE}")
         if len(raw) > MAX_BYTES:
             raise InputError(f"the file is larger than {MAX_BYTES} bytes")
-        now = self.reader.newest()
-        self._require_open(round_number, now.timestamp)
+        self._require_open(round_number, self._now())
         key = SubmissionKey(round_number, model, hashlib.sha256(raw).digest(), sequence)
         self._require_owner(key, signature)
+        if not self.journal.has(key) and self.journal.count(round_number, model) >= MAX_PER_MODEL:
+            raise RefusedError(
+                f"model {model} has sent {MAX_PER_MODEL} files for this round already"
+            )
         self._validate(raw, round_number)
-        receipt = receipt_of(key, now.timestamp)
-        signed = self.account.sign_message(message(receipt, self.domain))
+        # Asked for anew: validation takes time, and the receipt must not be dated back by it.
+        received = self._now()
+        self._require_open(round_number, received)
+        signed = self.account.sign_message(message(receipt_of(key, received), self.domain))
         return self.journal.add(
             StoredSubmission(key, signature, raw),
-            StoredReceipt(key, self.account.address, now.timestamp, bytes(signed.signature)),
+            StoredReceipt(key, self.account.address, received, bytes(signed.signature)),
         )
 
-    def adopt(self, item: SubmissionMessage, raw: bytes, signers: frozenset[str]) -> None:
-        """Keeps a submission that other operators accepted, with their receipts."""
+    def new_receipts(
+        self, item: SubmissionMessage, known: Collection[Known]
+    ) -> list[StoredReceipt]:
+        """Receipts in a peer's message that bring news and are truly signed by an operator."""
+        key, owner_signature = item.key(), unhex(item.signature)
+        announced = self.reader.announced(key.round)
+        found = []
+        for receipt in item.receipts:
+            stored = receipt.stored(key)
+            news = (key, stored.operator, stored.received, owner_signature) not in known
+            if announced is None or not news:
+                continue
+            due = announced.closes + announced.horizon
+            signer = recover(receipt_of(key, stored.received), self.domain, stored.signature)
+            if (
+                announced.opens <= stored.received < due
+                and signer == stored.operator
+                and signer in self.reader.signers()
+            ):
+                found.append(stored)
+        return found
+
+    def adopt(self, item: SubmissionMessage, raw: bytes, receipts: list[StoredReceipt]) -> None:
+        """Keeps a submission that other operators accepted, with ``receipts`` as checked."""
         key = item.key()
         if hashlib.sha256(raw).digest() != key.sha256:
             raise InputError(f"model {key.model}: the bytes differ from their SHA-256")
         signature = unhex(item.signature)
         self._require_owner(key, signature)
-        for receipt in item.receipts:
-            stored = receipt.stored(key)
-            signer = recover(receipt_of(key, stored.received), self.domain, stored.signature)
-            if signer is not None and signer in signers and signer == stored.operator:
-                self.journal.add(StoredSubmission(key, signature, raw), stored)
+        for receipt in receipts:
+            self.journal.add(StoredSubmission(key, signature, raw), receipt)
+
+    def _now(self) -> int:
+        """Time of the newest block; a node that stands still would date receipts back."""
+        newest = self.reader.newest().timestamp
+        if newest < time.time() - _STALE_SECONDS:
+            raise UnreachableError(
+                f"this operator's chain node is {int(time.time()) - newest} s behind",
+                "send the file to another operator",
+            )
+        return newest
 
     def _require_open(self, round_number: int, now: int) -> None:
         announced = self.reader.announced(round_number)

@@ -1,6 +1,7 @@
 """Asking the other operators over HTTP; an operator that does not answer is no error here."""
 
 import hashlib
+import time
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -12,6 +13,8 @@ from oracle.operator.wire import AttestationMessage, SubmissionMessage
 
 _TIMEOUT = httpx.Timeout(10.0, connect=2.0)
 _MAX_LIST = 64 * 2**20
+# For a whole answer: a peer that sends a byte now and then must not hold up the loop.
+_ANSWER_SECONDS = 30
 _T = TypeVar("_T")
 _SUBMISSIONS = TypeAdapter(list[SubmissionMessage])
 _log = structlog.get_logger("peers")
@@ -28,8 +31,8 @@ class Peer:
         raw = self._get(f"/rounds/{round_number}/submissions", _MAX_LIST)
         return None if raw is None else self._parsed(_SUBMISSIONS, raw)
 
-    def submission_bytes(self, sha256: bytes, limit: int) -> bytes | None:
-        raw = self._get(f"/submissions/{sha256.hex()}", limit)
+    def submission_bytes(self, round_number: int, sha256: bytes, limit: int) -> bytes | None:
+        raw = self._get(f"/rounds/{round_number}/submissions/{sha256.hex()}", limit)
         return raw if raw is not None and hashlib.sha256(raw).digest() == sha256 else None
 
     def attestation(self, round_number: int) -> AttestationMessage | None:
@@ -37,6 +40,7 @@ class Peer:
         return None if raw is None else self._parsed(TypeAdapter(AttestationMessage), raw)
 
     def _get(self, path: str, limit: int) -> bytes | None:
+        deadline = time.monotonic() + _ANSWER_SECONDS
         try:
             with httpx.stream("GET", self.url + path, timeout=_TIMEOUT) as response:
                 if response.status_code != httpx.codes.OK:
@@ -44,11 +48,11 @@ class Peer:
                 body = bytearray()
                 for piece in response.iter_bytes():
                     body += piece
-                    if len(body) > limit:
-                        _log.warning("answer too large", peer=self.url, path=path, limit=limit)
+                    if len(body) > limit or time.monotonic() > deadline:
+                        _log.warning("answer too large or too slow", peer=self.url, path=path)
                         return None
                 return bytes(body)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             _log.debug("no answer", peer=self.url, path=path, error=type(error).__name__)
             return None
 

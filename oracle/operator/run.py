@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import socket
 import threading
 
 import structlog
@@ -11,7 +12,7 @@ from oracle.chain.keys import load_keystore
 from oracle.chain.pool import PoolWriter
 from oracle.chain.reader import PoolReader
 from oracle.chain.sender import Sender
-from oracle.errors import RefusedError
+from oracle.errors import EnvironmentLacksError, RefusedError
 from oracle.operator.config import OperatorConfig
 from oracle.operator.ingest import Ingest
 from oracle.operator.peers import Peer
@@ -31,6 +32,16 @@ def _configure_logging() -> None:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
     )
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port))
+    except OSError as error:
+        raise EnvironmentLacksError(
+            f"cannot listen on {host}:{port}: {error.strerror}",
+            "stop what listens there (this operator, perhaps), or change host and port",
+        ) from None
 
 
 def run(config: OperatorConfig) -> None:
@@ -64,16 +75,16 @@ def run(config: OperatorConfig) -> None:
         # uvicorn raises the signal anew when it has ended; else the process would die there.
         signal.signal(number, lambda *_: stop.set())
     loop = threading.Thread(target=worker.run, args=(stop, config.cycle), name="reconcile")
-    loop.start()
+    server = uvicorn.Server(
+        uvicorn.Config(build(ingest, worker), log_level="warning", timeout_graceful_shutdown=3)
+    )
     try:
-        uvicorn.run(
-            build(ingest, worker),
-            host=config.host,
-            port=config.port,
-            log_level="warning",
-            timeout_graceful_shutdown=3,
-        )
+        # Bound before the loop starts: a second process of the same operator must not sign.
+        with _listening(config.host, config.port) as listener:
+            loop.start()
+            server.run(sockets=[listener])
     finally:
         stop.set()
-        loop.join()
+        if loop.ident is not None:
+            loop.join()
         journal.close()

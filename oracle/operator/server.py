@@ -3,7 +3,7 @@
 from collections import defaultdict
 from typing import Annotated
 
-from fastapi import FastAPI, HTTPException, Path, Request
+from fastapi import FastAPI, HTTPException, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
@@ -12,6 +12,7 @@ from oracle import __version__
 from oracle.errors import AssayError, InputError, RefusedError, UnreachableError
 from oracle.operator.ingest import MAX_BYTES, Ingest
 from oracle.operator.wire import (
+    MAX_SEQUENCE,
     AttestationMessage,
     ReceiptMessage,
     SubmissionMessage,
@@ -20,9 +21,9 @@ from oracle.operator.wire import (
     unhex,
 )
 from oracle.operator.worker import Worker
+from oracle.settlement.units import MAX_MODELS
 
 _RoundNumber = Annotated[int, Path(ge=1, lt=2**32)]
-_SIGNATURE_HEX = 132
 _STATUS = {InputError: 422, UnreachableError: 503}
 
 
@@ -48,16 +49,16 @@ def build(ingest: Ingest, worker: Worker) -> FastAPI:
 
     @app.post("/submissions", status_code=201)
     async def submit(
-        request: Request, round: int, model: int, sequence: int, signature: str
+        request: Request,
+        round: Annotated[int, Query(ge=1, lt=2**32)],
+        model: Annotated[int, Query(ge=0, lt=MAX_MODELS)],
+        sequence: Annotated[int, Query(ge=0, le=MAX_SEQUENCE)],
+        signature: Annotated[str, Query(pattern="^0x[0-9a-fA-F]{130}$")],
     ) -> ReceiptMessage:
         raw = await _limited_body(request)
-        if len(signature) != _SIGNATURE_HEX:
-            raise InputError("signature must be 65 bytes in hex with 0x")
-        try:
-            signed = unhex(signature)
-        except ValueError:
-            raise InputError("signature must be 65 bytes in hex with 0x") from None
-        receipt = await run_in_threadpool(ingest.accept, raw, round, model, sequence, signed)
+        receipt = await run_in_threadpool(
+            ingest.accept, raw, round, model, sequence, unhex(signature)
+        )
         return receipt_message(receipt)
 
     @app.get("/rounds/{number}/submissions")
@@ -68,12 +69,14 @@ def build(ingest: Ingest, worker: Worker) -> FastAPI:
             receipts[receipt.key].append(receipt)
         return [submission_message(s, receipts[s.key]) for s in journal.submissions(number)]
 
-    @app.get("/submissions/{sha256}")
-    def submission_bytes(sha256: Annotated[str, Path(pattern="^[0-9a-f]{64}$")]) -> Response:
-        found = journal.find(bytes.fromhex(sha256))
+    @app.get("/rounds/{number}/submissions/{sha256}")
+    def submission_bytes(
+        number: _RoundNumber, sha256: Annotated[str, Path(pattern="^[0-9a-f]{64}$")]
+    ) -> Response:
+        _require_closed(ingest, number)
+        found = journal.find(number, bytes.fromhex(sha256))
         if found is None:
             raise HTTPException(404, "unknown submission")
-        _require_closed(ingest, found.key.round)
         return Response(found.raw, media_type="application/octet-stream")
 
     @app.get("/rounds/{number}/attestation")

@@ -9,17 +9,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from oracle.chain.history import PoolHistory
 from oracle.chain.reader import PoolReader
 from oracle.errors import DifferenceError, InputError
-from oracle.operator.evaluate import Evaluation, stakes_json
+from oracle.operator.evaluate import Evaluation, EvaluationError, stakes_json
 from oracle.operator.recompute import recompute
 from oracle.operator.wire import AttestationMessage, submission_of, unhex
-from oracle.settlement.manifest import Manifest
-from oracle.settlement.reference import RoundTerms
+from oracle.settlement.manifest import Manifest, ManifestError
+from oracle.settlement.reference import Refused, RoundTerms
 from oracle.settlement.typed_data import Domain, digest, recover
 from oracle.settlement.units import nmr
-from oracle.store.artefacts import check_files, read_manifest
+from oracle.store.artefacts import ArtefactError, check_files, read_manifest
 from oracle.store.journal import SubmissionKey
 
 
@@ -34,9 +36,11 @@ class Step:
 class Verification:
     """Runs the checks in order; each builds on what the ones before established."""
 
-    def __init__(self, folder: Path, rpc: str) -> None:
+    def __init__(self, folder: Path, rpc: str, pool: str | None = None) -> None:
+        """``pool`` is the StakePool that the round must belong to, where the caller knows it."""
         self._folder = folder
         self._rpc = rpc
+        self._pool = pool
         self._manifest: Manifest
         self._reader: PoolReader
         self._result: Evaluation
@@ -57,7 +61,14 @@ class Verification:
         for name, check in checks:
             try:
                 yield Step(name, check())
-            except (DifferenceError, ValueError) as error:
+            except (
+                DifferenceError,
+                ArtefactError,
+                EvaluationError,
+                ManifestError,
+                Refused,
+                ValidationError,
+            ) as error:
                 raise DifferenceError(f"{name}: {error}") from error
 
     # ------------------------------------------------------------------ artefacts alone
@@ -88,6 +99,8 @@ class Verification:
 
     def _announcement(self) -> str:
         manifest = self._manifest
+        if self._pool is not None and self._pool.lower() != manifest.pool:
+            raise DifferenceError(f"the round belongs to pool {manifest.pool}, not {self._pool}")
         self._reader = PoolReader.open(self._rpc, manifest.pool, manifest.chain_id)
         if self._reader.addresses.oracle.lower() != manifest.oracle:
             raise DifferenceError(
@@ -101,7 +114,8 @@ class Verification:
         if on_chain.hash() != unhex(manifest.announce_hash):
             raise DifferenceError("the round was announced with other parameters")
         return (
-            f"round {manifest.round} of tournament {manifest.tournament}, phi {on_chain.phi / 1e6}"
+            f"round {manifest.round} of tournament {manifest.tournament}, "
+            f"pool {self._reader.addresses.pool} on chain {manifest.chain_id}"
         )
 
     def _close_block(self) -> str:
@@ -159,6 +173,7 @@ class Verification:
         domain = Domain(self._manifest.chain_id, self._reader.addresses.oracle)
         signers, needed = set(self._reader.signers()), self._reader.needed()
         own = digest(self._result.commit, domain)
+        where = (self._manifest.round, self._manifest.pool)
         good: set[str] = set()
         dissent = 0
         for path in sorted((self._folder / "attest").glob("*.json")):
@@ -166,6 +181,8 @@ class Verification:
             who = recover(shown.commit, domain, shown.signature)
             if who not in signers or not path.stem.startswith(str(who).lower()):
                 raise DifferenceError(f"attest/{path.name} is not signed by that operator")
+            if (shown.commit.round, shown.commit.pool.lower()) != where:
+                raise DifferenceError(f"attest/{path.name} is for another round")
             if digest(shown.commit, domain) == own:
                 good.add(str(who))
             else:
@@ -191,8 +208,11 @@ class Verification:
             chain_head=unhex(manifest.batch_chain.head),
         )
         replayed = history.replay(span, terms, self._result.batches)
-        if replayed.complete:
-            history.compare(replayed.pool, span)
+        if replayed is None:
+            return (
+                "settled in a block with another round; its batches are signed, lanes not compared"
+            )
+        history.compare(replayed.pool, span)
         return (
             f"every lane as the reference model says: paid {nmr(replayed.gains)} NMR, "
             f"burned {nmr(replayed.burns)} NMR"
@@ -203,6 +223,6 @@ def _text(value: object) -> str:
     return "0x" + value.hex() if isinstance(value, bytes) else str(value).lower()
 
 
-def verify(folder: Path, rpc: str) -> list[Step]:
+def verify(folder: Path, rpc: str, pool: str | None = None) -> list[Step]:
     """All steps of a round's verification; raises an ``AssayError`` if one fails."""
-    return list(Verification(folder, rpc).steps())
+    return list(Verification(folder, rpc, pool).steps())

@@ -17,13 +17,18 @@ from eth_account.signers.local import LocalAccount
 
 from oracle.chain.pool import PoolWriter
 from oracle.chain.reader import PoolReader
-from oracle.errors import AssayError, RefusedError
+from oracle.errors import AssayError, InputError, RefusedError
 from oracle.operator.evaluate import Entry, Evaluation, RoundInputs, evaluate
-from oracle.operator.ingest import MAX_BYTES, Ingest, on_time
+from oracle.operator.ingest import MAX_BYTES, Ingest, Known, counted, on_time
 from oracle.operator.peers import Peer
 from oracle.operator.recompute import read_batches, recompute
 from oracle.operator.targets import RoundData
-from oracle.operator.wire import AttestationMessage, SubmissionMessage, attestation_message
+from oracle.operator.wire import (
+    AttestationMessage,
+    SubmissionMessage,
+    attestation_message,
+    unhex,
+)
 from oracle.settlement.batches import chain
 from oracle.settlement.quorum import Attestation, Tally, tally
 from oracle.settlement.rounds import Action, OperatorFacts, RoundFacts, next_actions
@@ -108,7 +113,7 @@ class Worker:
         elif action is Action.GATHER:
             self._gather(number)
         elif action is Action.DRAIN and self._is_my_turn(number, action):
-            self._keep(self.writer.drain, number, _DRAIN_CHUNK)
+            self._drain(number)
         elif action is Action.SETTLE and self._is_my_turn(number, action):
             self._settle(number)
 
@@ -155,9 +160,9 @@ class Worker:
         if announced is None or targets is None:
             raise RefusedError(f"round {number} cannot be evaluated yet")
         close = self.reader.close_block(announced.closes)
-        in_time = on_time(
-            self.journal.receipts(number), announced.closes, self.reader.receipts_needed()
-        )
+        receipts = list(self.journal.receipts(number))
+        enough = self.reader.receipts_needed()
+        known, in_time = counted(receipts, enough), on_time(receipts, announced.closes, enough)
         where = self.reader.addresses
         return RoundInputs(
             chain_id=where.chain_id,
@@ -177,12 +182,17 @@ class Worker:
                     s.raw,
                 )
                 for s in self.journal.submissions(number)
+                if s.key in known
             ],
         )
 
     def _synchronise(self, number: int) -> bool:
         """Adopts what peers accepted. False while a peer is silent and there is time to wait."""
-        signers = frozenset(self.reader.signers())
+        signatures = {s.key: s.signature for s in self.journal.submissions(number)}
+        known = {
+            (r.key, r.operator, r.received, signatures[r.key])
+            for r in self.journal.receipts(number)
+        }
         all_answered = True
         for peer in self.peers:
             items = peer.submissions(number)
@@ -190,19 +200,30 @@ class Worker:
                 all_answered = False
                 continue
             for item in items:
-                self._adopt(peer, item.sha256, item, signers)
+                if item.round == number:
+                    self._adopt(peer, item, known)
         return all_answered or self._waited(number, Action.ATTEST) >= self.patience
 
     def _adopt(
-        self, peer: Peer, sha256: str, item: SubmissionMessage, signers: frozenset[str]
+        self,
+        peer: Peer,
+        item: SubmissionMessage,
+        known: set[Known],
     ) -> None:
-        known = self.journal.find(bytes.fromhex(sha256[2:]))
-        raw = known.raw if known else peer.submission_bytes(bytes.fromhex(sha256[2:]), MAX_BYTES)
+        """Fetches and keeps a submission if the message brings a good receipt that is new."""
+        receipts = self.ingest.new_receipts(item, known)
+        if not receipts:
+            return
+        key = item.key()
+        kept = self.journal.find(key.round, key.sha256)
+        raw = kept.raw if kept else peer.submission_bytes(key.round, key.sha256, MAX_BYTES)
         if raw is None:
             return
         try:
-            self.ingest.adopt(item, raw, signers)
-        except AssayError as error:
+            self.ingest.adopt(item, raw, receipts)
+            signature = unhex(item.signature)
+            known.update((key, r.operator, r.received, signature) for r in receipts)
+        except (InputError, RefusedError) as error:
             _log.warning("refused a peer's submission", peer=peer.url, error=error.message)
 
     # ------------------------------------------------------------------ committing
@@ -231,11 +252,15 @@ class Worker:
         for signed, by in counted.signatures.items():
             for who in by:
                 path = self._attestation_path(number, who)
-                if path.exists() and path.read_bytes() != content:
+                if path.exists() and self._digest_in(path) != signed:
                     # Kept beside the first, as proof that this operator signed two results.
-                    path = path.with_name(f"{path.stem}-{signed.hex()[:16]}.json")
+                    path = path.with_name(f"{path.stem}-second.json")
                 if not path.exists():
                     write_file(path, content)
+
+    def _digest_in(self, path: Path) -> bytes:
+        shown = AttestationMessage.model_validate_json(path.read_bytes())
+        return digest(shown.attestation().commit, self.domain)
 
     def _tally(self, number: int) -> Tally:
         kept: list[Attestation] = []
@@ -245,12 +270,20 @@ class Worker:
 
     # ------------------------------------------------------------------ keeping
 
+    def _drain(self, number: int) -> None:
+        # The newest block may show what the finalized one does not yet: that it is done.
+        if self.reader.round_state(number)["queue_head"]:
+            self._keep(self.writer.drain, number, _DRAIN_CHUNK)
+
     def _settle(self, number: int) -> None:
-        batches = read_batches(self.folder(number))
+        try:
+            batches = read_batches(self.folder(number))
+        except ArtefactError as error:
+            raise RefusedError(str(error), "another operator, or anyone else, can settle") from None
         links = [*chain(batches), bytes(32)]
         cursor = self.reader.cursor(number) or self.reader.chain_head(number)
         if cursor not in links[:-1]:
-            raise ArtefactError(f"round {number}: the committed batches are not the ones kept here")
+            raise RefusedError(f"round {number}: the committed batches are not the ones kept here")
         for position in range(links.index(cursor), len(batches)):
             self._keep(self.writer.settle, number, batches[position], links[position + 1])
 

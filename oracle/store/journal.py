@@ -23,6 +23,7 @@ from sqlalchemy import (
     Table,
     create_engine,
     event,
+    func,
     select,
 )
 from sqlalchemy.dialects.sqlite import insert
@@ -140,7 +141,8 @@ class Journal:
     def add(self, item: StoredSubmission, receipt: StoredReceipt) -> StoredReceipt:
         """Keeps a submission with an operator's receipt, both or neither.
 
-        Answers with that operator's first receipt for it, so a repeated upload changes nothing.
+        Answers with that operator's earliest receipt for it, whatever order they came in, so that
+        a repeated upload changes nothing and all operators end up with the same receipts.
         Of several signatures of one submission the smallest stays: an owner can make as many as
         he likes, and operators that were sent different ones must end up with the same artefacts.
         """
@@ -154,15 +156,17 @@ class Journal:
                     where=new.excluded.signature < _submissions.c.signature,
                 )
             )
+            given = insert(_receipts).values(
+                **key,
+                operator=receipt.operator,
+                received=receipt.received,
+                signature=receipt.signature,
+            )
             connection.execute(
-                insert(_receipts)
-                .values(
-                    **key,
-                    operator=receipt.operator,
-                    received=receipt.received,
-                    signature=receipt.signature,
+                given.on_conflict_do_update(
+                    set_={"received": receipt.received, "signature": receipt.signature},
+                    where=_receipts.c.received > receipt.received,
                 )
-                .on_conflict_do_nothing()
             )
             kept = connection.execute(
                 _matching(_receipts, item.key).where(_receipts.c.operator == receipt.operator)
@@ -173,18 +177,28 @@ class Journal:
         with self._engine.connect() as connection:
             return connection.execute(_matching(_submissions, key)).first() is not None
 
-    def find(self, sha256: bytes) -> StoredSubmission | None:
-        """The first submission with these bytes, in order of (round, model, sequence)."""
+    def find(self, round_number: int, sha256: bytes) -> StoredSubmission | None:
+        """A submission for the round with these bytes."""
         columns = _submissions.c
         query = (
             select(_submissions)
-            .where(columns.sha256 == sha256)
-            .order_by(columns.round, columns.model, columns.sequence)
+            .where(columns.round == round_number, columns.sha256 == sha256)
+            .order_by(columns.model, columns.sequence)
             .limit(1)
         )
         with self._engine.connect() as connection:
             row = connection.execute(query).first()
         return row and StoredSubmission(_key(row), row.signature, row.raw)
+
+    def count(self, round_number: int, model: int) -> int:
+        """How many submissions are kept for a model in a round."""
+        query = (
+            select(func.count())
+            .select_from(_submissions)
+            .where(_submissions.c.round == round_number, _submissions.c.model == model)
+        )
+        with self._engine.connect() as connection:
+            return connection.execute(query).scalar_one()
 
     def submissions(self, round_number: int) -> Iterator[StoredSubmission]:
         """All submissions kept for a round, in order of (model, sequence, sha256)."""

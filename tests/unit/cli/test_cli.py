@@ -328,10 +328,10 @@ def test_reading__nothing_listens__code_4(assay, dead_rpc, command):
 
 
 @pytest.mark.parametrize("command", READING, ids=" ".join)
-def test_reading__wrong_scheme__code_4_naming_the_right_ones(assay, command):
+def test_reading__wrong_scheme__code_3_naming_the_right_one(assay, command):
     ran = assay(*command, "--rpc", "ws://127.0.0.1:1", "--pool", POOL)
-    assert ran.code == Exit.UNREACHABLE
-    assert "must start with http:// or https://" in ran.err
+    assert ran.code == Exit.INPUT
+    assert "not of the form http://host:port" in ran.err
 
 
 def test_reading__address_holds_a_secret__it_is_not_shown(assay, dead_rpc):

@@ -51,6 +51,9 @@ class ChainStandIn:
     rounds: dict[int, Announcement] = field(default_factory=lambda: {ROUND: ANNOUNCEMENT})
     addresses: Addresses = ADDRESSES
 
+    def signers(self) -> list[str]:
+        return sorted(SIGNERS)
+
     def newest(self) -> Block:
         return Block(7, "0x" + "00" * 32, self.now)
 
@@ -67,6 +70,11 @@ def new_ingest(folder: Path, chain: ChainStandIn, account: LocalAccount = SELF) 
     (provider / "universe.csv").write_bytes(universe_bytes(IDS))
     journal = Journal(folder / f"{account.address}.sqlite")
     return Ingest(chain, journal, RoundData(folder / "provider"), account)  # type: ignore[arg-type]
+
+
+def adopt(ingest: Ingest, item: SubmissionMessage, raw: bytes) -> None:
+    """As the worker does: the receipts that are good, then the submission with them."""
+    ingest.adopt(item, raw, ingest.new_receipts(item, ()))
 
 
 def signed(struct: Any, account: LocalAccount, domain: Domain = DOMAIN) -> bytes:
@@ -198,17 +206,17 @@ def test_accept__universe_not_published__refused(ingest, chain):
 
 def test_adopt__receipts_of_two_peers__both_kept_with_the_bytes(ingest):
     item = shared(receipt(key_of(), PEER, OPENS + 1), receipt(key_of(), OTHER_PEER, OPENS + 2))
-    ingest.adopt(item, RAW, SIGNERS)
+    adopt(ingest, item, RAW)
     assert sorted(kept(ingest)) == sorted(
         [(key_of(), PEER.address, OPENS + 1), (key_of(), OTHER_PEER.address, OPENS + 2)]
     )
-    assert ingest.journal.find(key_of().sha256).raw == RAW
+    assert ingest.journal.find(ROUND, key_of().sha256).raw == RAW
 
 
 def test_adopt__own_receipt_comes_back__nothing_changes(ingest):
     own = accept(ingest)
     item = submission_message(next(iter(ingest.journal.submissions(ROUND))), [own])
-    ingest.adopt(item, RAW, SIGNERS)
+    adopt(ingest, item, RAW)
     assert kept(ingest) == [(key_of(), SELF.address, OPENS)]
 
 
@@ -221,7 +229,7 @@ def test_adopt__twice_and_from_either_side__operators_hold_the_same(tmp_path, ch
         for giver, taker in ((mine, theirs), (theirs, mine)):
             for item in giver.journal.submissions(ROUND):
                 receipts = list(giver.journal.receipts(ROUND))
-                taker.adopt(submission_message(item, receipts), item.raw, SIGNERS)
+                adopt(taker, submission_message(item, receipts), item.raw)
     assert sorted(kept(mine)) == sorted(kept(theirs))
     assert len(kept(mine)) == 2
     assert list(mine.journal.submissions(ROUND)) == list(theirs.journal.submissions(ROUND))
@@ -246,35 +254,35 @@ def _forged() -> dict[str, ReceiptMessage]:
 
 @pytest.mark.parametrize("forgery", _forged().values(), ids=_forged().keys())
 def test_adopt__forged_receipt__leaves_no_trace(ingest, forgery):
-    ingest.adopt(shared(forgery), RAW, SIGNERS)
+    adopt(ingest, shared(forgery), RAW)
     assert kept(ingest) == []
     assert list(ingest.journal.submissions(ROUND)) == []
 
 
 def test_adopt__forged_beside_a_good_one__only_the_good_one_is_kept(ingest):
     forged = receipt(key_of(), STRANGER, OPENS)
-    ingest.adopt(shared(forged, receipt(key_of(), PEER, CLOSES)), RAW, SIGNERS)
+    adopt(ingest, shared(forged, receipt(key_of(), PEER, CLOSES)), RAW)
     assert kept(ingest) == [(key_of(), PEER.address, CLOSES)]
 
 
 def test_adopt__no_receipt__leaves_no_trace(ingest):
-    ingest.adopt(shared(), RAW, SIGNERS)
+    adopt(ingest, shared(), RAW)
     assert list(ingest.journal.submissions(ROUND)) == []
 
 
 def test_adopt__other_bytes_than_the_hash__refused(ingest):
     with pytest.raises(InputError, match="the bytes differ from their SHA-256"):
-        ingest.adopt(shared(receipt(key_of(), PEER, OPENS)), RAW + b"\n", SIGNERS)
+        adopt(ingest, shared(receipt(key_of(), PEER, OPENS)), RAW + b"\n")
     assert kept(ingest) == []
 
 
 def test_adopt__not_signed_by_the_owner__refused_whatever_the_receipt_says(ingest):
     with pytest.raises(RefusedError, match="not signed by the owner"):
-        ingest.adopt(shared(receipt(key_of(), PEER, OPENS), owner=PEER), RAW, SIGNERS)
+        adopt(ingest, shared(receipt(key_of(), PEER, OPENS), owner=PEER), RAW)
     assert kept(ingest) == []
 
 
 def test_adopt__unregistered_model__refused(ingest):
     key = key_of(model=9)
     with pytest.raises(RefusedError, match="model 9 is not registered"):
-        ingest.adopt(shared(receipt(key, PEER, OPENS), key=key), RAW, SIGNERS)
+        adopt(ingest, shared(receipt(key, PEER, OPENS), key=key), RAW)

@@ -122,7 +122,7 @@ def test_add__new__kept_with_its_receipt(path: Path) -> None:
     assert journal.has(KEY)
     assert list(journal.submissions(7)) == [ITEM]
     assert list(journal.receipts(7)) == [RECEIPT]
-    assert journal.find(KEY.sha256) == ITEM
+    assert journal.find(7, KEY.sha256) == ITEM
     assert list(journal.submissions(8)) == list(journal.receipts(8)) == []
 
 
@@ -134,6 +134,25 @@ def test_add__repeated_upload__answers_with_the_first_receipt(path: Path) -> Non
     assert journal.add(ITEM, later) == RECEIPT
     assert list(journal.receipts(7)) == [RECEIPT]
     assert list(journal.submissions(7)) == [ITEM]
+
+
+@pytest.mark.parametrize("order", [(100, 200), (200, 100)])
+def test_add__two_receipts_of_one_operator__the_earlier_stays_in_any_order(
+    path: Path, order: tuple[int, int]
+) -> None:
+    """An operator that gives two receipts cannot split the others by what they see first."""
+    journal = Journal(path)
+    for received in order:
+        journal.add(ITEM, replace(RECEIPT, received=received))
+    assert list(journal.receipts(7)) == [RECEIPT]
+
+
+def test_count__submissions_of_a_model__in_that_round_only(path: Path) -> None:
+    journal = Journal(path)
+    for key in (KEY, replace(KEY, sequence=10), replace(KEY, round=8), replace(KEY, model=6)):
+        journal.add(replace(ITEM, key=key), replace(RECEIPT, key=key))
+    assert journal.count(7, KEY.model) == 2
+    assert journal.count(9, KEY.model) == 0
 
 
 def test_add__other_operators_receipt__kept_beside_the_first(path: Path) -> None:
@@ -157,14 +176,14 @@ def test_add__two_signatures_of_one_submission__the_smaller_stays_in_any_order(
         journal.add(order[0], RECEIPT)
         journal.add(order[1], other)
         kept.append(list(journal.submissions(7)))
-        assert journal.find(KEY.sha256) == one
+        assert journal.find(7, KEY.sha256) == one
     assert kept == [[one], [one]]
 
 
 def test_add__receipt_cannot_be_stored__submission_is_not_kept_either(path: Path) -> None:
     journal = Journal(path)
     with pytest.raises(Exception, match="NOT NULL"):
-        journal.add(ITEM, replace(RECEIPT, received=None))
+        journal.add(ITEM, replace(RECEIPT, signature=None))
     assert not journal.has(KEY)
     assert list(journal.receipts(7)) == []
 
@@ -201,19 +220,21 @@ def test_submissions__added_in_any_order__come_by_model_sequence_and_hash(path: 
     assert [receipt.key for receipt in journal.receipts(7)] == expected
 
 
-def test_find__same_bytes_in_several_rounds__the_earliest(path: Path) -> None:
+def test_find__same_bytes_in_several_rounds__the_rounds_own(path: Path) -> None:
     """Whether the bytes may be shared is told from its round, so it must not be left to chance."""
     journal = Journal(path)
     for number, model in ((9, 1), (7, 5), (7, 3), (8, 0)):
         key = SubmissionKey(number, model, KEY.sha256, 1)
         journal.add(replace(ITEM, key=key), replace(RECEIPT, key=key))
-    found = journal.find(KEY.sha256)
-    assert found is not None
-    assert (found.key.round, found.key.model) == (7, 3)
+    for number, model in ((7, 3), (8, 0), (9, 1)):
+        found = journal.find(number, KEY.sha256)
+        assert found is not None
+        assert (found.key.round, found.key.model) == (number, model)
+    assert journal.find(10, KEY.sha256) is None
 
 
 def test_find__unknown_bytes__none(path: Path) -> None:
-    assert Journal(path).find(b"\x01" * 32) is None
+    assert Journal(path).find(7, b"\x01" * 32) is None
 
 
 def test_journal__reopened__holds_everything(path: Path) -> None:
