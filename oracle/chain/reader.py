@@ -273,7 +273,8 @@ class PoolReader:
         """The pool's whole state at block ``at``, as the reference model holds it."""
         models = self.models(at)
         state, totals = self.state(at), self.totals(at)
-        rounds = range(state["head"], state["last_announced"] + 1)
+        # Requests may also wait for the round after the last announced one.
+        rounds = range(state["head"], state["last_announced"] + 2)
         lanes = {
             model: decode_lane(bits)
             for model, bits in self._lanes(self.pool.functions.lane_words, models, at)
@@ -287,7 +288,7 @@ class PoolReader:
             out=out,
             # The model drains from the end; a queue's first record is the newest.
             queues={n: dict(reversed(q.items())) for n in rounds if (q := self.queue(n, at))},
-            closes={n: self.round_state(n, at)["close"] for n in rounds},
+            closes={n: self.round_state(n, at)["close"] for n in rounds[:-1]},
             head=state["head"],
             last_announced=state["last_announced"],
             vault=totals["vault"],

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 from eth_account.signers.local import LocalAccount
 
-from oracle.chain.keys import dev_account, load_keystore, require_dev_key
+from oracle.chain.keys import DEV_ACCOUNTS, dev_account, load_keystore, require_dev_key
 from oracle.chain.pool import PoolWriter
 from oracle.chain.reader import PoolReader
 from oracle.chain.record import load_record
@@ -62,7 +62,7 @@ def with_writer(function: _F) -> _F:
     )
     @click.option(
         "--dev-account",
-        type=click.IntRange(0, 63),
+        type=click.IntRange(0, DEV_ACCOUNTS - 1),
         help="Publicly known development account to sign with; devnets only.",
     )
     @with_reader

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from oracle.chain.keys import dev_account, new_password, write_keystore
+from oracle.chain.keys import DEV_ACCOUNTS, dev_account, new_password, write_keystore
 from oracle.chain.record import DeploymentRecord, load_record
 from oracle.chain.rpc import connect
 from oracle.devnet.processes import ProcessGroup, die_with_parent, free_port
@@ -22,7 +22,6 @@ from oracle.settings import project_root
 from oracle.store.artefacts import write_file
 
 _START_SECONDS = 30
-_ACCOUNTS = 64
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ class Devnet:
             free_port(operator.port, operator.name, fix)
         command = [str(anvil_path()), "--chain-id", str(chain.chain_id), "--port", str(chain.port)]
         command += ["--hardfork", "prague", "--order", "fifo", "--slots-in-an-epoch", "1"]
-        command += ["--accounts", str(_ACCOUNTS), "--silent"]
+        command += ["--accounts", str(DEV_ACCOUNTS), "--silent"]
         if block_time:
             command += ["--block-time", str(block_time), "--mixed-mining"]
         self.processes.start("chain", command)

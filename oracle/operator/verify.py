@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from oracle.chain.history import PoolHistory
 from oracle.chain.reader import PoolReader
 from oracle.errors import DifferenceError, InputError
-from oracle.operator.evaluate import Evaluation, EvaluationError, stakes_json
+from oracle.operator.evaluate import UNREGISTERED, Evaluation, EvaluationError, stakes_json
 from oracle.operator.recompute import recompute
 from oracle.operator.wire import AttestationMessage, submission_of, unhex
 from oracle.settlement.manifest import Manifest, ManifestError
@@ -145,12 +145,15 @@ class Verification:
         domain = Domain(self._manifest.chain_id, self._reader.addresses.pool)
         listed = json.loads(self._contents["inputs/submissions.json"])
         items = [*listed["accepted"], *listed["rejected"]]
+        close = self._manifest.close_block.number
         for item in items:
+            # One registered after the close is listed as rejected; it has no owner at the close.
+            at = None if item.get("reason") == UNREGISTERED else close
             key = SubmissionKey(
                 self._manifest.round, item["model"], unhex(item["sha256"]), item["sequence"]
             )
             signer = recover(submission_of(key), domain, unhex(item["signature"]))
-            if signer is None or signer != self._reader.owner_of(key.model):
+            if signer is None or signer != self._reader.owner_of(key.model, at):
                 raise DifferenceError(
                     f"the submission of model {key.model} is not signed by the model's owner"
                 )

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from unit.test_package import build_wheel, install_into_empty_environment
 
 from oracle.errors import DifferenceError, UnreachableError
 from oracle.operator.evaluate import evaluate
@@ -64,6 +65,27 @@ def test_verify__command__prints_one_json_object_and_exits_zero(played, copy, tm
     envelope = json.loads(done.stdout)
     assert envelope["ok"] is True
     assert len(envelope["result"]["steps"]) == 9
+
+
+def test_verify__installed_wheel_alone__verifies_from_folder_and_rpc(played, copy, tmp_path):
+    """A stranger has the package, the folder and an RPC address; no checkout, no compiler."""
+    wheel = build_wheel(tmp_path / "wheel")
+    environment = tmp_path / "environment"
+    environment.mkdir()
+    binaries = install_into_empty_environment(wheel, environment)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    command = [str(binaries / "assay"), "verify", str(copy), "--rpc", played.rpc]
+    done = subprocess.run(command, capture_output=True, cwd=empty, timeout=120, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("verified\n")
+
+
+def test_verify__pool_named_by_the_caller__must_be_the_rounds(played, copy):
+    pool = played.demo.reader.addresses.pool
+    assert len(verify(copy, played.rpc, pool)) == 9
+    with pytest.raises(DifferenceError, match="belongs to pool"):
+        verify(copy, played.rpc, played.demo.reader.addresses.oracle)
 
 
 def test_verify__one_byte_flipped__exits_with_the_file_named(played, copy, tmp_path):

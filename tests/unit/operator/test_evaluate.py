@@ -82,7 +82,9 @@ def only_entries(result: Evaluation) -> list[Entry]:
 
 
 def test_evaluate__every_other_entry__rejected_with_its_reason(result: Evaluation) -> None:
-    reasons = {(i["model"], i["sequence"]): i["reason"] for i in _listed(result)["rejected"]}
+    rejected = _listed(result)["rejected"]
+    reasons = {(item["model"], item["sequence"]): item["reason"] for item in rejected}
+    assert list(reasons) == sorted(reasons)
     constant = (
         "invalid_submission_values: the predictions are constant: "
         "their standard deviation is 0.00000001 or less"
@@ -98,9 +100,10 @@ def test_evaluate__every_other_entry__rejected_with_its_reason(result: Evaluatio
 
 
 def test_evaluate__equal_sequence__larger_hash_counts() -> None:
-    rivals = [entry(0, sequence=4, version=version) for version in range(4)]
-    [counted] = _listed(evaluate(inputs(entries=rivals)))["accepted"]
-    assert counted["sha256"] == hex32(max(rival.sha256 for rival in rivals))
+    rivals = sorted((entry(0, sequence=4, version=v) for v in range(4)), key=lambda e: e.sha256)
+    for order in (rivals, rivals[::-1]):
+        [counted] = _listed(evaluate(inputs(entries=order)))["accepted"]
+        assert counted["sha256"] == hex32(rivals[-1].sha256)
 
 
 def test_evaluate__on_time_invalid_and_late_valid__the_late_one_is_scored() -> None:
