@@ -70,9 +70,7 @@ def test_verify__command__prints_one_json_object_and_exits_zero(played, copy, tm
 def test_verify__installed_wheel_alone__verifies_from_folder_and_rpc(played, copy, tmp_path):
     """A stranger has the package, the folder and an RPC address; no checkout, no compiler."""
     wheel = build_wheel(tmp_path / "wheel")
-    environment = tmp_path / "environment"
-    environment.mkdir()
-    binaries = install_into_empty_environment(wheel, environment)
+    binaries = install_into_empty_environment(wheel, tmp_path)
     empty = tmp_path / "empty"
     empty.mkdir()
     command = [str(binaries / "assay"), "verify", str(copy), "--rpc", played.rpc]
