@@ -8,11 +8,11 @@ from oracle.chain.pool import PoolWriter
 from oracle.chain.reader import PoolReader
 from oracle.cli.options import with_reader, with_writer
 from oracle.cli.output import Output, with_output
+from oracle.cli.schedule import Schedule, with_schedule
 from oracle.errors import InputError
 from oracle.settlement.rounds import RoundFacts, phase
 from oracle.settlement.units import nmr
 
-_HOUR, _DAY = 3600, 86_400
 _PHI_ONE = 10**6
 
 
@@ -22,30 +22,10 @@ def command() -> None:
 
 
 @command.command("announce")
-@click.option("--opens-in-hours", type=click.FloatRange(0, 8760), default=24.0, show_default=True)
-@click.option(
-    "--open-hours",
-    type=click.FloatRange(0.001, 8760),
-    default=2.0,
-    show_default=True,
-    help="How long it is open.",
-)
-@click.option(
-    "--horizon-days",
-    type=click.FloatRange(0.00001, 3650),
-    default=30.0,
-    show_default=True,
-    help="Close to scores.",
-)
+@with_schedule
 @with_writer
 @with_output
-def announce(
-    opens_in_hours: float,
-    open_hours: float,
-    horizon_days: float,
-    writer: PoolWriter,
-    out: Output,
-) -> None:
+def announce(schedule: Schedule, writer: PoolWriter, out: Output) -> None:
     """Announce the next round; only the tournament's announcer may.
 
     \b
@@ -54,9 +34,8 @@ def announce(
     """
     reader = writer.reader
     number = reader.state()["last_announced"] + 1
-    opens = reader.newest().timestamp + int(opens_in_hours * _HOUR)
-    closes = opens + int(open_hours * _HOUR)
-    writer.announce(number, opens, closes, int(horizon_days * _DAY), _PHI_ONE)
+    opens, closes, horizon = schedule.times(reader.newest().timestamp)
+    writer.announce(number, opens, closes, horizon, _PHI_ONE)
     out.say(f"round {number} opens {_utc(opens)}, closes {_utc(closes)}")
     out.result({"round": number, "opens": opens, "closes": closes})
 
