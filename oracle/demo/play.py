@@ -126,7 +126,7 @@ class Demo:
         self.clock = Clock(self.reader.web3, self.reader.url)
         with self.steps.step("Start the operators") as say:
             self.clock.mine(3)
-            self.devnet.start_operators(cycle=0.3, stagger=4.0)
+            self.devnet.start_operators(cycle=0.3, stagger=4.0, patience=5.0)
             operators = self.options.topology.operators
             say(f"{len(operators)} processes, {self.reader.needed()} signatures needed")
 

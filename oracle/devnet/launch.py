@@ -111,7 +111,9 @@ class Devnet:
 
     # ------------------------------------------------------------------ operators
 
-    def start_operators(self, *, cycle: float = 1.0, stagger: float = 5.0) -> None:
+    def start_operators(
+        self, *, cycle: float = 1.0, stagger: float = 5.0, patience: float = 10.0
+    ) -> None:
         """Writes each operator's key and configuration and starts it."""
         pool = self.record().pool
         self.data.mkdir(parents=True, exist_ok=True)
@@ -135,6 +137,7 @@ class Devnet:
                     f"peers = {others}".replace("'", '"'),
                     f"cycle = {cycle}",
                     f"stagger = {stagger}",
+                    f"patience = {patience}",
                 ]
             )
             write_file(home / "operator.toml", (config + "\n").encode())

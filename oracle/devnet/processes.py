@@ -121,6 +121,12 @@ class ProcessGroup:
         write_file(self._record, json.dumps(kept).encode())
         return child
 
+    def forget(self, name: str, number: signal.Signals) -> None:
+        """Ends one process of this group with a signal and expects it no more."""
+        child = self._children.pop(name)
+        child.send_signal(number)
+        child.wait()
+
     def ensure_alive(self) -> None:
         """Raises with the end of the log if a process of this group has ended by itself."""
         for name, child in self._children.items():

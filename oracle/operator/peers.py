@@ -9,7 +9,7 @@ import httpx
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
-from oracle.operator.wire import AttestationMessage, SubmissionMessage
+from oracle.operator.wire import AttestationMessage, ProposalMessage, SubmissionMessage, unhex
 
 _TIMEOUT = httpx.Timeout(10.0, connect=2.0)
 _MAX_LIST = 64 * 2**20
@@ -38,6 +38,12 @@ class Peer:
     def attestation(self, round_number: int) -> AttestationMessage | None:
         raw = self._get(f"/rounds/{round_number}/attestation", 2**16)
         return None if raw is None else self._parsed(TypeAdapter(AttestationMessage), raw)
+
+    def proposal(self, round_number: int) -> bytes | None:
+        """Digest of the result that the peer has signed or would sign."""
+        raw = self._get(f"/rounds/{round_number}/proposal", 2**10)
+        found = None if raw is None else self._parsed(TypeAdapter(ProposalMessage), raw)
+        return None if found is None else unhex(found.digest)
 
     def _get(self, path: str, limit: int) -> bytes | None:
         deadline = time.monotonic() + _ANSWER_SECONDS

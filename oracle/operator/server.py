@@ -14,6 +14,7 @@ from oracle.operator.ingest import MAX_BYTES, Ingest
 from oracle.operator.wire import (
     MAX_SEQUENCE,
     AttestationMessage,
+    ProposalMessage,
     ReceiptMessage,
     SubmissionMessage,
     receipt_message,
@@ -21,6 +22,7 @@ from oracle.operator.wire import (
     unhex,
 )
 from oracle.operator.worker import Worker
+from oracle.settlement.manifest import hex32
 from oracle.settlement.units import MAX_MODELS
 
 _RoundNumber = Annotated[int, Path(ge=1, lt=2**32)]
@@ -78,6 +80,13 @@ def build(ingest: Ingest, worker: Worker) -> FastAPI:
         if found is None:
             raise HTTPException(404, "unknown submission")
         return Response(found.raw, media_type="application/octet-stream")
+
+    @app.get("/rounds/{number}/proposal")
+    def proposal(number: _RoundNumber) -> ProposalMessage:
+        found = worker.proposal(number)
+        if found is None:
+            raise HTTPException(404, "this operator has not evaluated this round")
+        return ProposalMessage(digest=hex32(found))
 
     @app.get("/rounds/{number}/attestation")
     def attestation(number: _RoundNumber) -> AttestationMessage:

@@ -76,6 +76,12 @@ def receipt_message(receipt: StoredReceipt) -> ReceiptMessage:
     )
 
 
+class ProposalMessage(_Message):
+    """Digest of the Commit that an operator has signed or would sign."""
+
+    digest: str = _Hash
+
+
 class AttestationMessage(_Message):
     """A Commit with one operator's signature; also the file ``attest/<operator>.json``."""
 

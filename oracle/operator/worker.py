@@ -1,8 +1,7 @@
 """The operator's reconcile loop: look at the chain and at what is kept, do what is due, look again.
 
-Nothing is remembered between cycles except how long an action has been due, so a restart at any
-point is harmless. Signing is guarded by the journal; everything sent to the chain is permissionless
-and checked by the contracts.
+Nothing that matters is remembered between cycles, so a restart at any point is harmless. Signing is
+guarded by the journal; everything sent to the chain is permissionless and checked by the contracts.
 """
 
 import shutil
@@ -18,9 +17,10 @@ from eth_account.signers.local import LocalAccount
 from oracle.chain.pool import PoolWriter
 from oracle.chain.reader import PoolReader
 from oracle.errors import AssayError, InputError, RefusedError
-from oracle.operator.evaluate import Entry, Evaluation, RoundInputs, evaluate
+from oracle.operator.evaluate import Entry, Evaluation, RoundInputs
 from oracle.operator.ingest import MAX_BYTES, Ingest, Known, counted, on_time
 from oracle.operator.peers import Peer
+from oracle.operator.proposals import Proposals
 from oracle.operator.recompute import read_batches, recompute
 from oracle.operator.targets import RoundData
 from oracle.operator.wire import (
@@ -62,9 +62,13 @@ class Worker:
     artefacts: Path
     stagger: float = 2.0
     patience: float = 10.0
+    _proposals: Proposals = field(init=False)
     _since: dict[tuple[int, Action], float] = field(default_factory=dict)
     _last_cycle: float = 0.0
     _last_error: str = ""
+
+    def __post_init__(self) -> None:
+        self._proposals = Proposals(self.domain)
 
     @property
     def domain(self) -> Domain:
@@ -131,17 +135,32 @@ class Worker:
         return self.folder(number) / "attest" / f"{operator.lower()}.json"
 
     def _attest(self, number: int) -> None:
-        """Evaluates and signs. What was written down before a crash is signed as it was then."""
+        """Evaluates, and signs once enough operators have come to the same result.
+
+        What was written down before a crash is signed as it was then.
+        """
         folder = self.folder(number)
         if self.journal.signed_digest(number, _COMMIT_PHASE) is not None:
             manifest = read_manifest(folder)
             self._sign(number, recompute(manifest, check_files(folder, manifest)))
         elif self._synchronise(number):
-            result = evaluate(self._inputs(number))
-            # An unsigned result of an earlier try may lack what a peer has shared since.
+            result = self._proposals.evaluated(self._inputs(number))
+            if self._agreeing(number, digest(result.commit, self.domain)) < self.reader.needed():
+                return
+            # What a killed try has left unsigned may be of another state.
             shutil.rmtree(folder, ignore_errors=True)
             write_round(folder, result.manifest, result.files)
             self._sign(number, result)
+            self._proposals.forget(number)
+
+    def _agreeing(self, number: int, own: bytes) -> int:
+        """How many operators, this one included, have come to the same result."""
+        return 1 + sum(peer.proposal(number) == own for peer in self.peers)
+
+    def proposal(self, number: int) -> bytes | None:
+        """The digest this operator has signed or would sign, or None."""
+        signed = self.journal.signed_digest(number, _COMMIT_PHASE)
+        return self._proposals.digest(number) if signed is None else signed
 
     def _sign(self, number: int, result: Evaluation) -> None:
         """Write-ahead, then sign, then show: a crash in between repeats the same signature."""
