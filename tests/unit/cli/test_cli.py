@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import socket
 import subprocess
 import sys
@@ -441,6 +442,6 @@ def test_process__ascii_terminal_and_folder_with_a_space__still_prints(tmp_path)
 
 
 def test_process__reader_of_the_output_goes_away__ends_quietly():
-    command = f"{sys.executable} -m oracle --help | true"
+    command = f"{shlex.quote(sys.executable)} -m oracle --help | true"
     done = subprocess.run(["bash", "-c", command], capture_output=True, timeout=60)
     assert done.stderr == b""
