@@ -75,6 +75,7 @@ class Demo:
         """Every step in turn; an error leaves nothing running once ``devnet.stop`` is called."""
         self.devnet.stop()
         clear(self.options.folder)
+        self.devnet.require_machine()
         dataset = self._make_data()
         self._train(dataset)
         self._start()

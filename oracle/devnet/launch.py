@@ -50,13 +50,19 @@ class Devnet:
 
     # ------------------------------------------------------------------ chain
 
-    def start_chain(self, block_time: int | None = None) -> None:
-        """Starts anvil; with ``block_time`` it mines by itself, else on every transaction."""
-        chain = self.topology.chain
+    def require_machine(self) -> None:
+        """Raises if this machine lacks a program or a free port that the devnet needs."""
+        anvil_path()
+        ape_path()
         fix = "stop what listens there, or pass --base-port"
-        free_port(chain.port, "chain", fix)
+        free_port(self.topology.chain.port, "chain", fix)
         for operator in self.topology.operators:
             free_port(operator.port, operator.name, fix)
+
+    def start_chain(self, block_time: int | None = None) -> None:
+        """Starts anvil; with ``block_time`` it mines by itself, else on every transaction."""
+        self.require_machine()
+        chain = self.topology.chain
         command = [str(anvil_path()), "--chain-id", str(chain.chain_id), "--port", str(chain.port)]
         command += ["--hardfork", "prague", "--order", "fifo", "--slots-in-an-epoch", "1"]
         command += ["--accounts", str(DEV_ACCOUNTS), "--silent"]
@@ -78,14 +84,11 @@ class Devnet:
 
     def run_script(self, name: str, *options: str) -> None:
         """Runs ``scripts/<name>.py`` through Ape against this chain."""
-        root, binaries = project_root(), Path(sys.executable).parent
-        ape = binaries / "ape"
-        if not ape.exists():
-            raise EnvironmentLacksError("Ape is not installed", "run `make setup`")
+        root, ape = project_root(), ape_path()
         environment = {
             **os.environ,
             # Ape looks for the vyper program on PATH, and for this package beside the scripts.
-            "PATH": f"{binaries}{os.pathsep}{os.environ.get('PATH', '')}",
+            "PATH": f"{ape.parent}{os.pathsep}{os.environ.get('PATH', '')}",
             "PYTHONPATH": str(root),
             "APE_DATA_FOLDER": str(root / ".ape"),
         }
@@ -167,6 +170,14 @@ class Devnet:
                         f"see the logs in {self.folder / 'logs'}",
                     ) from None
                 time.sleep(0.1)
+
+
+def ape_path() -> Path:
+    """The Ape command of this environment."""
+    ape = Path(sys.executable).parent / "ape"
+    if not ape.exists():
+        raise EnvironmentLacksError("Ape is not installed", "run `make setup`")
+    return ape
 
 
 def operator_command(config: Path) -> list[str]:
