@@ -31,13 +31,21 @@ from sqlalchemy.schema import CreateTable
 
 _metadata = MetaData()
 
+
+def _key_columns() -> list[Column[Any]]:
+    """The fields of a ``SubmissionKey``."""
+    return [
+        Column("round", Integer, primary_key=True),
+        Column("model", Integer, primary_key=True),
+        Column("sha256", LargeBinary(32), primary_key=True),
+        Column("sequence", Integer, primary_key=True),
+    ]
+
+
 _submissions = Table(
     "submissions",
     _metadata,
-    Column("round", Integer, primary_key=True),
-    Column("model", Integer, primary_key=True),
-    Column("sha256", LargeBinary(32), primary_key=True),
-    Column("sequence", Integer, primary_key=True),
+    *_key_columns(),
     Column("signature", LargeBinary(65), nullable=False),
     Column("raw", LargeBinary, nullable=False),
 )
@@ -45,10 +53,7 @@ _submissions = Table(
 _receipts = Table(
     "receipts",
     _metadata,
-    Column("round", Integer, primary_key=True),
-    Column("model", Integer, primary_key=True),
-    Column("sha256", LargeBinary(32), primary_key=True),
-    Column("sequence", Integer, primary_key=True),
+    *_key_columns(),
     Column("operator", String(42), primary_key=True),
     Column("received", Integer, nullable=False),
     Column("signature", LargeBinary(65), nullable=False),
