@@ -7,7 +7,7 @@ from typing import Any
 from oracle.chain.reader import PoolReader
 from oracle.chain.rpc import readable
 from oracle.errors import DifferenceError
-from oracle.settlement.batches import END, Batch, chain
+from oracle.settlement.batches import Batch, followers
 from oracle.settlement.reference import ReferencePool, RoundTerms
 from oracle.settlement.units import RELEASE_ALL, nmr
 
@@ -70,14 +70,13 @@ class PoolHistory:
         if any(e["event"] in _SETTLING and e["args"]["round"] != span.number for e in events):
             return None
         pool = self._reader.pool_at(span.first - 1)
-        following = iter([*chain(batches)[1:], END])
-        waiting = iter(batches)
+        waiting = zip(batches, followers(batches), strict=True)
         result = Replayed(pool, 0, 0)
         for event in events:
             if event["event"] == "RoundBegun":
                 pool.begin(span.number, terms)
             elif event["event"] == "BatchSettled":
-                gains, burns = pool.settle(span.number, next(waiting), next(following))
+                gains, burns = pool.settle(span.number, *next(waiting))
                 _require_sums(event["args"], gains, burns)
                 result = replace(result, gains=result.gains + gains, burns=result.burns + burns)
             else:

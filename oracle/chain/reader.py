@@ -17,7 +17,7 @@ from oracle.settlement.payout import Template
 from oracle.settlement.reference import ReferencePool, Stakes
 from oracle.settlement.rounds import RoundFacts
 from oracle.settlement.typed_data import Announcement, Commit
-from oracle.settlement.units import words_for
+from oracle.settlement.units import LANES_PER_WORD, words_for
 from oracle.settlement.words import QueueRecord, decode_lane, decode_record, split_word
 
 _PAGE = 1024
@@ -94,20 +94,13 @@ class PoolReader:
     # ------------------------------------------------------------------ fixed at construction
 
     @cached_property
-    def _timing(self) -> Any:
-        with readable(self.url):
-            return self.oracle.functions.timing().call()
-
-    @cached_property
     def timing(self) -> dict[str, int]:
         """Bounds of every round in seconds, by name."""
-        names = ("notice", "gap", "max_ahead", "max_horizon", "grace", "window")
-        return dict(zip(names, self._timing, strict=True))
+        return self._named(self.oracle.functions.timing())
 
     @cached_property
     def template(self) -> Template:
-        with readable(self.url):
-            kinds, multipliers, *rest = self.oracle.functions.template().call()
+        kinds, multipliers, *rest = self._call(self.oracle.functions.template())
         return Template(tuple(kinds), tuple(multipliers), *rest)
 
     def signers(self) -> list[str]:
@@ -115,8 +108,7 @@ class PoolReader:
 
     @cached_property
     def _signers(self) -> list[str]:
-        with readable(self.url):
-            return self.oracle.functions.signers().call()
+        return self._call(self.oracle.functions.signers())
 
     def needed(self) -> int:
         """How many operators must sign."""
@@ -124,8 +116,7 @@ class PoolReader:
 
     @cached_property
     def _needed(self) -> int:
-        with readable(self.url):
-            return self.oracle.functions.threshold().call()
+        return self._call(self.oracle.functions.threshold())
 
     def receipts_needed(self) -> int:
         """How many operators' receipts make a submission count: one more than may be lying."""
@@ -153,8 +144,7 @@ class PoolReader:
         return announced
 
     def announce_hash(self, number: int) -> bytes:
-        with readable(self.url):
-            return self.oracle.functions.announce_hash(number).call()
+        return self._call(self.oracle.functions.announce_hash(number))
 
     def committed(self, number: int) -> Commit | None:
         """What the operators committed for round ``number``, or None."""
@@ -189,9 +179,14 @@ class PoolReader:
     def round_state(self, number: int, at: int | None = None) -> dict[str, Any]:
         return self._named(self.pool.functions.round_state(number), at)
 
-    def _named(self, function: Any, at: int | None) -> dict[str, Any]:
+    def _call(self, function: Any, at: int | None = None) -> Any:
+        """What a view answers at block ``at``, or at the newest one."""
         with readable(self.url):
-            values = function.call(block_identifier="latest" if at is None else at)
+            return function.call(block_identifier="latest" if at is None else at)
+
+    def _named(self, function: Any, at: int | None = None) -> dict[str, Any]:
+        """A view's struct as a mapping by field name."""
+        values = self._call(function, at)
         names = [part["name"] for part in function.abi["outputs"][0]["components"]]
         return dict(zip(names, values, strict=True))
 
@@ -203,13 +198,11 @@ class PoolReader:
         return self.round_state(number)["cursor"]
 
     def chain_head(self, number: int) -> bytes:
-        with readable(self.url):
-            return self.oracle.functions.round_of(number).call()[8]
+        return self._named(self.oracle.functions.round_of(number))["chain_head"]
 
     def target(self) -> int:
         """The round that a stake action joins now."""
-        with readable(self.url):
-            return self.pool.functions.target().call()
+        return self._call(self.pool.functions.target())
 
     def client(self) -> str:
         """What the node calls itself."""
@@ -240,18 +233,12 @@ class PoolReader:
 
     def models(self, at: int | None = None) -> int:
         """Number of registered models."""
-        with readable(self.url):
-            return self.registry.functions.count().call(
-                block_identifier="latest" if at is None else at
-            )
+        return self._call(self.registry.functions.count(), at)
 
     def owner_of(self, model: int, at: int | None = None) -> str | None:
         """Owner of ``model``, or None for an unknown one."""
         try:
-            with readable(self.url):
-                return self.registry.functions.owner_of(model).call(
-                    block_identifier="latest" if at is None else at
-                )
+            return self._call(self.registry.functions.owner_of(model), at)
         except RefusedError:
             return None
 
@@ -260,8 +247,7 @@ class PoolReader:
         records: dict[int, QueueRecord] = {}
         following = 0
         while True:
-            with readable(self.url):
-                page = self.pool.functions.queue(number, following, _PAGE).call(block_identifier=at)
+            page = self._call(self.pool.functions.queue(number, following, _PAGE), at)
             for packed in page:
                 record = decode_record(packed & ((1 << _MODEL_SHIFT) - 1))
                 records[packed >> _MODEL_SHIFT] = record
@@ -298,11 +284,10 @@ class PoolReader:
     def _lanes(self, view: Any, models: int, at: int) -> Iterator[tuple[int, int]]:
         words = words_for(models)
         for start in range(0, words, _PAGE):
-            with readable(self.url):
-                page = view(start, min(_PAGE, words - start)).call(block_identifier=at)
+            page = self._call(view(start, min(_PAGE, words - start)), at)
             for index, word in enumerate(page, start):
                 for position, bits in enumerate(split_word(word)):
-                    yield 4 * index + position, bits
+                    yield LANES_PER_WORD * index + position, bits
 
     def stakes(self, number: int, close: CloseBlock) -> Stakes:
         """Projected stakes (U) of all models for round ``number`` at its close block."""

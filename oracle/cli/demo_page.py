@@ -42,9 +42,7 @@ def show(story: Story, demo: Demo, out: Output, *, keep: bool) -> dict[str, Any]
         )
         out.say("  change one byte in that folder and verify again")
     else:
-        out.say(
-            "  ./assay demo --keep           the same, and the chain stays up for `assay verify`"
-        )
+        out.say("  ./assay demo --keep           keeps the chain up for `assay verify`")
     out.say("  ./assay demo --data synthetic --seed 7")
     out.say("  ./assay devnet up             a chain with operators that stays")
     return {

@@ -28,7 +28,7 @@ from oracle.errors import AssayError, EnvironmentLacksError, InputError, Refused
 from oracle.operator.client import submit
 from oracle.operator.verify import Step, Verification
 from oracle.settlement.reference import ReferencePool
-from oracle.settlement.typed_data import Domain
+from oracle.settlement.typed_data import Announcement, Domain
 from oracle.settlement.units import TAKE_PROFIT, nmr
 from oracle.store.artefacts import round_path, write_file
 from oracle.tournaments.universe import targets_bytes, universe_bytes
@@ -147,13 +147,16 @@ class Demo:
 
     def _announce(self) -> None:
         with self.steps.step("Announce the round") as say:
-            self.devnet.run_script("announce", "--record", str(self.devnet.record_path))
-            announced = self.reader.announced(_ROUND)
-            if announced is None:
-                raise RefusedError("the announcement did not reach the chain")
-            self.announced = announced
-            days = announced.horizon // 86_400
+            self.announced = self._announce_by_script(_ROUND)
+            days = self.announced.horizon // 86_400
             say(f"round {_ROUND}, scored {days} days after its close")
+
+    def _announce_by_script(self, number: int) -> Announcement:
+        self.devnet.run_script("announce", "--record", str(self.devnet.record_path))
+        announced = self.reader.announced(number)
+        if announced is None:
+            raise RefusedError("the announcement did not reach the chain")
+        return announced
 
     def _stake(self) -> None:
         players = self.story.players
@@ -261,11 +264,7 @@ class Demo:
         with self.steps.step("A model leaves; profits are claimed") as say:
             writer = self._writer(leaver.staker)
             writer.request_release(leaver.model, None, following)
-            self.devnet.run_script("announce", "--record", str(self.devnet.record_path))
-            announced = self.reader.announced(following)
-            if announced is None:
-                raise RefusedError("the announcement did not reach the chain")
-            self.clock.advance_to(announced.closes)
+            self.clock.advance_to(self._announce_by_script(following).closes)
             for _ in self._waiting("the release to be drained"):
                 claimable = self.reader.pool_at(self.reader.newest().number).out
                 if claimable.get(leaver.model):

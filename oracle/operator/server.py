@@ -69,7 +69,8 @@ def build(ingest: Ingest, worker: Worker) -> FastAPI:
         receipts = defaultdict(list)
         for receipt in journal.receipts(number):
             receipts[receipt.key].append(receipt)
-        return [submission_message(s, receipts[s.key]) for s in journal.submissions(number)]
+        signatures = journal.signatures(number)
+        return [submission_message(k, signed, receipts[k]) for k, signed in signatures.items()]
 
     @app.get("/rounds/{number}/submissions/{sha256}")
     def submission_bytes(

@@ -19,7 +19,7 @@ from oracle.operator.recompute import recompute
 from oracle.operator.wire import AttestationMessage, submission_of, unhex
 from oracle.settlement.manifest import Manifest, ManifestError
 from oracle.settlement.reference import Refused, RoundTerms
-from oracle.settlement.typed_data import Domain, digest, recover
+from oracle.settlement.typed_data import Announcement, Domain, digest, recover
 from oracle.settlement.units import nmr
 from oracle.store.artefacts import ArtefactError, check_files, read_manifest
 from oracle.store.journal import SubmissionKey
@@ -44,6 +44,7 @@ class Verification:
         self._manifest: Manifest
         self._reader: PoolReader
         self._result: Evaluation
+        self._announced: Announcement
 
     def steps(self) -> Iterator[Step]:
         """Yields each step as it passes; raises ``DifferenceError`` at the first that does not."""
@@ -113,16 +114,14 @@ class Verification:
             raise DifferenceError("the contract's announce_hash does not match its parameters")
         if on_chain.hash() != unhex(manifest.announce_hash):
             raise DifferenceError("the round was announced with other parameters")
+        self._announced = on_chain
         return (
             f"round {manifest.round} of tournament {manifest.tournament}, "
             f"pool {self._reader.addresses.pool} on chain {manifest.chain_id}"
         )
 
     def _close_block(self) -> str:
-        announced = self._result.commit
-        on_chain = self._reader.announced(announced.round)
-        assert on_chain is not None
-        close = self._reader.close_block(on_chain.closes)
+        close = self._reader.close_block(self._announced.closes)
         if close != self._manifest.close_block:
             raise DifferenceError(
                 f"the chain's close block is {close.number} {close.hash}, "
@@ -201,11 +200,9 @@ class Verification:
         span = history.settled_span(manifest.round)
         if span is None:
             return "not settled yet; everything before the settlement is as published"
-        announced = self._reader.announced(manifest.round)
-        assert announced is not None
         terms = RoundTerms(
-            template=announced.template,
-            phi=announced.phi,
+            template=self._announced.template,
+            phi=self._announced.phi,
             at_risk=int(manifest.at_risk),
             words=manifest.batch_chain.words,
             chain_head=unhex(manifest.batch_chain.head),

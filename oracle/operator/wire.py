@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from oracle.settlement.manifest import hex32
 from oracle.settlement.quorum import Attestation
 from oracle.settlement.typed_data import Commit, Receipt, Submission
-from oracle.store.journal import StoredReceipt, StoredSubmission, SubmissionKey
+from oracle.store.journal import StoredReceipt, SubmissionKey
 
 MAX_SEQUENCE = 2**53 - 1
 _Hash = Field(pattern=r"^0x[0-9a-f]{64}$")
@@ -57,13 +57,15 @@ def receipt_of(key: SubmissionKey, received: int) -> Receipt:
     return Receipt(**asdict(key), received=received)
 
 
-def submission_message(item: StoredSubmission, receipts: list[StoredReceipt]) -> SubmissionMessage:
+def submission_message(
+    key: SubmissionKey, signature: bytes, receipts: list[StoredReceipt]
+) -> SubmissionMessage:
     return SubmissionMessage(
-        round=item.key.round,
-        model=item.key.model,
-        sha256=hex32(item.key.sha256),
-        sequence=item.key.sequence,
-        signature="0x" + item.signature.hex(),
+        round=key.round,
+        model=key.model,
+        sha256=hex32(key.sha256),
+        sequence=key.sequence,
+        signature="0x" + signature.hex(),
         receipts=[receipt_message(receipt) for receipt in receipts],
     )
 

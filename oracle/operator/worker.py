@@ -29,8 +29,8 @@ from oracle.operator.wire import (
     attestation_message,
     unhex,
 )
-from oracle.settlement.batches import chain
-from oracle.settlement.quorum import Attestation, Tally, tally
+from oracle.settlement.batches import chain, followers
+from oracle.settlement.quorum import Tally, tally
 from oracle.settlement.rounds import Action, OperatorFacts, RoundFacts, next_actions
 from oracle.settlement.typed_data import Domain, digest, message
 from oracle.store.artefacts import (
@@ -105,7 +105,7 @@ class Worker:
     def _advance(self, facts: RoundFacts, now: int) -> None:
         number = facts.number
         own = OperatorFacts(
-            targets=self.data.targets(number) is not None,
+            targets=self.data.has_targets(number),
             attested=self.own_attestation(number) is not None,
         )
         for action in next_actions(facts, own, now):
@@ -129,7 +129,7 @@ class Worker:
 
     def own_attestation(self, number: int) -> AttestationMessage | None:
         path = self._attestation_path(number, self.account.address)
-        return AttestationMessage.model_validate_json(path.read_bytes()) if path.exists() else None
+        return _read(path) if path.exists() else None
 
     def _attestation_path(self, number: int, operator: str) -> Path:
         return self.folder(number) / "attest" / f"{operator.lower()}.json"
@@ -207,7 +207,7 @@ class Worker:
 
     def _synchronise(self, number: int) -> bool:
         """Adopts what peers accepted. False while a peer is silent and there is time to wait."""
-        signatures = {s.key: s.signature for s in self.journal.submissions(number)}
+        signatures = self.journal.signatures(number)
         known = {
             (r.key, r.operator, r.received, signatures[r.key])
             for r in self.journal.receipts(number)
@@ -271,20 +271,18 @@ class Worker:
         for signed, by in counted.signatures.items():
             for who in by:
                 path = self._attestation_path(number, who)
-                if path.exists() and self._digest_in(path) != signed:
+                if (
+                    path.exists()
+                    and digest(_read(path).attestation().commit, self.domain) != signed
+                ):
                     # Kept beside the first, as proof that this operator signed two results.
                     path = path.with_name(f"{path.stem}-second.json")
                 if not path.exists():
                     write_file(path, content)
 
-    def _digest_in(self, path: Path) -> bytes:
-        shown = AttestationMessage.model_validate_json(path.read_bytes())
-        return digest(shown.attestation().commit, self.domain)
-
     def _tally(self, number: int) -> Tally:
-        kept: list[Attestation] = []
-        for path in sorted((self.folder(number) / "attest").glob("0x*.json")):
-            kept.append(AttestationMessage.model_validate_json(path.read_bytes()).attestation())
+        paths = sorted((self.folder(number) / "attest").glob("0x*.json"))
+        kept = [_read(path).attestation() for path in paths]
         return tally(kept, self.domain, self.reader.signers())
 
     # ------------------------------------------------------------------ keeping
@@ -299,12 +297,13 @@ class Worker:
             batches = read_batches(self.folder(number))
         except ArtefactError as error:
             raise RefusedError(str(error), "another operator, or anyone else, can settle") from None
-        links = [*chain(batches), bytes(32)]
+        links = chain(batches)
         cursor = self.reader.cursor(number) or self.reader.chain_head(number)
-        if cursor not in links[:-1]:
+        if cursor not in links:
             raise RefusedError(f"round {number}: the committed batches are not the ones kept here")
+        following = followers(batches)
         for position in range(links.index(cursor), len(batches)):
-            self._keep(self.writer.settle, number, batches[position], links[position + 1])
+            self._keep(self.writer.settle, number, batches[position], following[position])
 
     def _keep(self, send: Callable[..., object], *arguments: object) -> None:
         """Sends something anyone may send; that another operator was first is no error."""
@@ -324,3 +323,7 @@ class Worker:
         signers = sorted(self.reader.signers(), key=lambda a: int(a, 16))
         position = (signers.index(self.account.address) + number) % len(signers)
         return self._waited(number, action) >= position * self.stagger
+
+
+def _read(path: Path) -> AttestationMessage:
+    return AttestationMessage.model_validate_json(path.read_bytes())

@@ -74,3 +74,8 @@ def chain(batches: Sequence[Batch]) -> list[bytes]:
         following = link(batch, following)
         links.append(following)
     return links[::-1]
+
+
+def followers(batches: Sequence[Batch]) -> list[bytes]:
+    """What each batch names as its successor: the next batch's link, the end for the last."""
+    return [*chain(batches)[1:], END]

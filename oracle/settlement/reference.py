@@ -8,7 +8,7 @@ contract's own reason and changes nothing.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from oracle.settlement.batches import END, Batch, chain, link
+from oracle.settlement.batches import END, Batch, followers, link
 from oracle.settlement.payout import Coefficients, Template, begin, change
 from oracle.settlement.units import (
     COMPOUND,
@@ -269,6 +269,6 @@ class ReferencePool:
     ) -> tuple[int, int]:
         """``begin`` and every batch in turn; returns the round's gains and burns in U."""
         self.begin(number, terms)
-        links = [*chain(batches), END]
-        sums = [self.settle(number, b, n) for b, n in zip(batches, links[1:], strict=True)]
+        pairs = zip(batches, followers(batches), strict=True)
+        sums = [self.settle(number, batch, following) for batch, following in pairs]
         return sum(g for g, _ in sums), sum(b for _, b in sums)

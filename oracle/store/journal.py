@@ -205,6 +205,17 @@ class Journal:
         with self._engine.connect() as connection:
             return connection.execute(query).scalar_one()
 
+    def signatures(self, round_number: int) -> dict[SubmissionKey, bytes]:
+        """The owner's signature of every submission for a round, without reading the files."""
+        columns = _submissions.c
+        query = (
+            select(*(columns[name] for name in SubmissionKey.__slots__), columns.signature)
+            .where(columns.round == round_number)
+            .order_by(columns.model, columns.sequence, columns.sha256)
+        )
+        with self._engine.connect() as connection:
+            return {_key(row): row.signature for row in connection.execute(query)}
+
     def submissions(self, round_number: int) -> Iterator[StoredSubmission]:
         """All submissions kept for a round, in order of (model, sequence, sha256)."""
         for row in self._ordered(_submissions, round_number):

@@ -98,7 +98,9 @@ def shared(
     """What a peer's list says about a submission."""
     key = key or key_of()
     stored = StoredSubmission(key, signed(submission_of(key), owner), b"")
-    return submission_message(stored, []).model_copy(update={"receipts": list(receipts)})
+    return submission_message(stored.key, stored.signature, []).model_copy(
+        update={"receipts": list(receipts)}
+    )
 
 
 def kept(ingest: Ingest) -> list[tuple[SubmissionKey, str, int]]:
@@ -215,7 +217,8 @@ def test_adopt__receipts_of_two_peers__both_kept_with_the_bytes(ingest):
 
 def test_adopt__own_receipt_comes_back__nothing_changes(ingest):
     own = accept(ingest)
-    item = submission_message(next(iter(ingest.journal.submissions(ROUND))), [own])
+    stored = next(iter(ingest.journal.submissions(ROUND)))
+    item = submission_message(stored.key, stored.signature, [own])
     adopt(ingest, item, RAW)
     assert kept(ingest) == [(key_of(), SELF.address, OPENS)]
 
@@ -229,7 +232,7 @@ def test_adopt__twice_and_from_either_side__operators_hold_the_same(tmp_path, ch
         for giver, taker in ((mine, theirs), (theirs, mine)):
             for item in giver.journal.submissions(ROUND):
                 receipts = list(giver.journal.receipts(ROUND))
-                adopt(taker, submission_message(item, receipts), item.raw)
+                adopt(taker, submission_message(item.key, item.signature, receipts), item.raw)
     assert sorted(kept(mine)) == sorted(kept(theirs))
     assert len(kept(mine)) == 2
     assert list(mine.journal.submissions(ROUND)) == list(theirs.journal.submissions(ROUND))

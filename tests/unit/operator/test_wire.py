@@ -20,7 +20,7 @@ from oracle.operator.wire import (
     unhex,
 )
 from oracle.settlement.typed_data import Commit, Domain, recover
-from oracle.store.journal import StoredReceipt, StoredSubmission, SubmissionKey
+from oracle.store.journal import StoredReceipt, SubmissionKey
 
 hashes = st.binary(min_size=32, max_size=32)
 signatures = st.binary(min_size=65, max_size=65)
@@ -55,7 +55,7 @@ def test_submission__any__round_trip_through_json(
     key: SubmissionKey, signature: bytes, parts: list[tuple[str, int, bytes]]
 ) -> None:
     receipts = [StoredReceipt(key, *part) for part in parts]
-    sent = submission_message(StoredSubmission(key, signature, b"raw"), receipts)
+    sent = submission_message(key, signature, receipts)
     found = SubmissionMessage.model_validate_json(sent.model_dump_json())
     assert found.key() == key
     assert unhex(found.signature) == signature
@@ -77,7 +77,7 @@ COMMIT = Commit(
 ATTESTATION = attestation_message(COMMIT, bytes(65)).model_dump()
 KEY = SubmissionKey(7, 5, b"\1" * 32, 9)
 RECEIPT = receipt_message(StoredReceipt(KEY, "0x" + "11" * 20, 3, bytes(65))).model_dump()
-SUBMISSION = submission_message(StoredSubmission(KEY, bytes(65), b""), []).model_dump()
+SUBMISSION = submission_message(KEY, bytes(65), []).model_dump()
 _HASHES = ("0x" + "11" * 31, "11" * 32, "0x" + "AA" * 32, "0x" + "zz" * 32, "", 5, None)
 _SIGNATURES = ("0x" + "11" * 64, "0x" + "11" * 66, "0x" + "11" * 65 + "\n", "11" * 65, None)
 _COUNTS = (-1, MAX_SEQUENCE + 1, 0.5, "x", None)
