@@ -14,12 +14,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "oracle" / "chain" / "abi"
-CONTRACTS = (
-    "contracts/devnet/ChildNmr.vy",
-    "contracts/polygon/ModelRegistry.vy",
-    "contracts/polygon/RoundOracle.vy",
-    "contracts/polygon/StakePool.vy",
-)
+FOLDERS = ("contracts/devnet", "contracts/polygon")
 
 
 def compile_abi(path: Path) -> list[dict[str, Any]]:
@@ -40,8 +35,9 @@ def compile_abi(path: Path) -> list[dict[str, Any]]:
 def rendered() -> dict[Path, str]:
     """File contents by target path."""
     return {
-        TARGET / f"{Path(name).stem}.json": json.dumps(compile_abi(ROOT / name), indent=1) + "\n"
-        for name in CONTRACTS
+        TARGET / f"{source.stem}.json": json.dumps(compile_abi(source), indent=1) + "\n"
+        for folder in FOLDERS
+        for source in sorted((ROOT / folder).glob("*.vy"))
     }
 
 

@@ -6,15 +6,16 @@ ape run announce --network polygon:devnet:http://127.0.0.1:28545 --record FILE -
 from pathlib import Path
 
 import click
-from ape import accounts, chain, networks, project
+from ape import accounts, chain, project
 from ape.cli import ConnectedProviderCommand
 
 from oracle.chain.record import load_record
 from oracle.cli.schedule import Schedule, with_schedule
-from oracle.devnet.topology import REAL_CHAINS
+from oracle.devnet.topology import ANNOUNCER, REAL_CHAINS
+from oracle.errors import RefusedError
 from oracle.settlement.typed_data import SPEC_HASH
+from scripts._output import readable_errors
 
-_ANNOUNCER = 1
 _PHI_ONE = 10**6
 
 
@@ -23,19 +24,22 @@ _PHI_ONE = 10**6
 @with_schedule
 def cli(record: Path, schedule: Schedule) -> None:
     """Announce the next round."""
-    if networks.provider.chain_id in REAL_CHAINS:
-        raise click.ClickException("this is a real network; this script signs with known keys")
-    oracle = project.RoundOracle.at(load_record(record).contracts["RoundOracle"].address)
-    number = oracle.latest().number + 1
-    opens, closes, horizon = schedule.times(chain.pending_timestamp)
-    oracle.announce(
-        number,
-        opens,
-        closes,
-        horizon,
-        _PHI_ONE,
-        bytes(32),
-        SPEC_HASH,
-        sender=accounts.test_accounts[_ANNOUNCER],
-    )
-    click.echo(f"round {number} opens at {opens}, closes at {closes}")
+    with readable_errors() as web3:
+        if web3.eth.chain_id in REAL_CHAINS:
+            raise RefusedError("this is a real network; this script signs with known keys")
+        deployed = load_record(record)
+        oracle = project.RoundOracle.at(deployed.contracts["RoundOracle"].address)
+        # The pool counts rounds that were skipped too, which the oracle never saw.
+        number = project.StakePool.at(deployed.pool).state().last_announced + 1
+        opens, closes, horizon = schedule.times(chain.pending_timestamp)
+        oracle.announce(
+            number,
+            opens,
+            closes,
+            horizon,
+            _PHI_ONE,
+            bytes(32),
+            SPEC_HASH,
+            sender=accounts.test_accounts[ANNOUNCER],
+        )
+        click.echo(f"round {number} opens at {opens}, closes at {closes}")

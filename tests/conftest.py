@@ -1,4 +1,7 @@
-"""Hypothesis profiles: ``ci`` is the default, HYPOTHESIS_PROFILE=deep is for long runs."""
+"""Hypothesis profiles: ``ci`` is the default, HYPOTHESIS_PROFILE=deep is for long runs.
+
+State machines take the profile of the same name with ``-machine``: fewer runs of more steps.
+"""
 
 import os
 
@@ -6,5 +9,7 @@ from hypothesis import HealthCheck, settings
 
 _common = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("ci", max_examples=60, stateful_step_count=30, **_common)
-settings.register_profile("deep", max_examples=10_000, stateful_step_count=500, **_common)
+settings.register_profile("ci-machine", max_examples=40, stateful_step_count=30, **_common)
+settings.register_profile("deep", max_examples=10_000, stateful_step_count=100, **_common)
+settings.register_profile("deep-machine", max_examples=200, stateful_step_count=500, **_common)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))

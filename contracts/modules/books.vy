@@ -9,48 +9,45 @@
 """
 
 
-# @dev Slot A, in U except `hint`: the sum of all lanes, the deposits in queues, the sum of all
-# out lanes, the vault that gains are paid from, and a round at or below `target()`.
+from ..interfaces import IStakePool
+
+
+# @dev Slot A, in U except the last: the sum of all lanes, the deposits in queues, the sum of all
+# out lanes, the vault that gains are paid from, and the block time until which the pool is paused.
 struct Holdings:
     staked: uint256
     queued: uint256
     out: uint256
     vault: uint256
-    hint: uint256
+    paused_until: uint256
 
 
-# @dev Slot B: U owed to the burn; the round to settle next, since when it is so and when the one
-# before it was settled (seconds); of that round the next admissible word, the end of its words
-# and whether it has begun; and the last announced round.
+# @dev Slot B: U owed to the burn; the round to settle next and since when it is so, which is when
+# the one before it ended (seconds); of that round the next admissible word, the end of its words
+# and whether it has begun; whether the pool was wound down; the last announced round; and a round
+# at or below `target()`.
 struct Progress:
     burn_owed: uint256
     head: uint256
     head_since: uint256
-    last_terminal: uint256
     next_word: uint256
     words: uint256
     begun: bool
+    wound_down: bool
     last_announced: uint256
+    hint: uint256
 
 
-# @dev Parts of what the pool holds, in U.
-struct Totals:
-    staked: uint256
-    queued: uint256
-    out: uint256
-    vault: uint256
-    burn_owed: uint256
-
-
-# @dev Progress without the burn: see there.
+# @dev Progress without the burn, and the end of a pause: see there.
 struct State:
     head: uint256
     head_since: uint256
-    last_terminal: uint256
     next_word: uint256
     words: uint256
     begun: bool
+    wound_down: bool
     last_announced: uint256
+    paused_until: uint256
 
 
 _M19: constant(uint256) = 2**19 - 1
@@ -59,23 +56,23 @@ _M40: constant(uint256) = 2**40 - 1
 _M56: constant(uint256) = 2**56 - 1
 
 
-# @dev Slot A: staked 56 | queued 56 | out 56 | vault 56 | hint 32, from the lowest bit.
+# @dev Slot A: staked 56 | queued 56 | out 56 | vault 56 | paused_until 32, from the lowest bit.
 _holdings: uint256
 
 
-# @dev Slot B: burn_owed 56 | head 32 | head_since 40 | last_terminal 40 | next_word 19 | words 19 |
-# begun 1 | last_announced 32, from the lowest bit; 17 unused.
+# @dev Slot B: burn_owed 56 | head 32 | head_since 40 | next_word 19 | words 19 | begun 1 |
+# wound_down 1 | last_announced 32 | hint 32, from the lowest bit; 24 unused.
 _progress: uint256
 
 
 @external
 @view
-def totals() -> Totals:
+def totals() -> IStakePool.Totals:
     """
     @return Totals What the pool holds, by part, in U.
     """
     held: Holdings = self._load_holdings()
-    return Totals(
+    return IStakePool.Totals(
         staked=held.staked,
         queued=held.queued,
         out=held.out,
@@ -88,17 +85,18 @@ def totals() -> Totals:
 @view
 def state() -> State:
     """
-    @return State Where the pool is in its rounds.
+    @return State Where the pool is in its rounds, and until when it is paused.
     """
     progress: Progress = self._load_progress()
     return State(
         head=progress.head,
         head_since=progress.head_since,
-        last_terminal=progress.last_terminal,
         next_word=progress.next_word,
         words=progress.words,
         begun=progress.begun,
+        wound_down=progress.wound_down,
         last_announced=progress.last_announced,
+        paused_until=self._load_holdings().paused_until,
     )
 
 
@@ -127,21 +125,21 @@ def _load_holdings() -> Holdings:
         queued=(word >> 56) & _M56,
         out=(word >> 112) & _M56,
         vault=(word >> 168) & _M56,
-        hint=word >> 224,
+        paused_until=word >> 224,
     )
 
 
 @internal
 def _store_holdings(held: Holdings):
     """
-    @param held The fields of slot A: parts of held, which is below 2^56, and a round.
+    @param held The fields of slot A: parts of held, which is below 2^56, and a time.
     """
     self._holdings = (
         held.staked
         | (held.queued << 56)
         | (held.out << 112)
         | (held.vault << 168)
-        | (held.hint << 224)
+        | (held.paused_until << 224)
     )
 
 
@@ -156,11 +154,12 @@ def _load_progress() -> Progress:
         burn_owed=word & _M56,
         head=(word >> 56) & _M32,
         head_since=(word >> 88) & _M40,
-        last_terminal=(word >> 128) & _M40,
-        next_word=(word >> 168) & _M19,
-        words=(word >> 187) & _M19,
-        begun=(word >> 206) & 1 == 1,
-        last_announced=(word >> 207) & _M32,
+        next_word=(word >> 128) & _M19,
+        words=(word >> 147) & _M19,
+        begun=(word >> 166) & 1 == 1,
+        wound_down=(word >> 167) & 1 == 1,
+        last_announced=(word >> 168) & _M32,
+        hint=(word >> 200) & _M32,
     )
 
 
@@ -173,9 +172,27 @@ def _store_progress(progress: Progress):
         progress.burn_owed
         | (progress.head << 56)
         | (progress.head_since << 88)
-        | (progress.last_terminal << 128)
-        | (progress.next_word << 168)
-        | (progress.words << 187)
-        | (convert(progress.begun, uint256) << 206)
-        | (progress.last_announced << 207)
+        | (progress.next_word << 128)
+        | (progress.words << 147)
+        | (convert(progress.begun, uint256) << 166)
+        | (convert(progress.wound_down, uint256) << 167)
+        | (progress.last_announced << 168)
+        | (progress.hint << 200)
     )
+
+
+@internal
+@view
+def _advanced(progress: Progress) -> Progress:
+    """
+    @param progress Slot B.
+    @return Progress The same with the head round ended now and the next one at the head, for the
+            caller to store.
+    """
+    after: Progress = progress
+    after.head += 1
+    after.head_since = block.timestamp
+    after.next_word = 0
+    after.words = 0
+    after.begun = False
+    return after

@@ -14,6 +14,7 @@
 # max_horizon 90 d   from the close to the scores, at most (60 trading days)
 # grace        7 d   in which the commit is taken once the horizon has passed
 # window       2 d   from the commit to its finality
+# challenge    5 d   from a challenge to its answer, at most
 struct Timing:
     notice: uint256
     gap: uint256
@@ -21,6 +22,7 @@ struct Timing:
     max_horizon: uint256
     grace: uint256
     window: uint256
+    challenge: uint256
 
 
 # @dev Phi is at 10^-6: in [0.5, 1], at most 0.1 from one round to the next.
@@ -29,15 +31,20 @@ _MIN_PHI: constant(uint256) = 500_000
 _MAX_PHI_STEP: constant(uint256) = 100_000
 
 
-_MAX_SECONDS: constant(uint256) = 2**32 - 1
+# @dev A year; none of the times above is longer.
+_MAX_SECONDS: constant(uint256) = 365 * 86_400
+
+
+# @dev Block times are stored in 32 bits.
+_LAST_TIME: constant(uint256) = 2**32 - 1
 
 
 @internal
 @pure
 def _check_timing(timing: Timing):
     """
-    @dev Every bound is a number of seconds that fits 32 bits, none is zero, and a round with
-         enough notice can be announced.
+    @dev Every bound is between a second and a year, and a round with enough notice can be
+         announced.
     @param timing The bounds.
     """
     for seconds: uint256 in [
@@ -47,6 +54,7 @@ def _check_timing(timing: Timing):
         timing.max_horizon,
         timing.grace,
         timing.window,
+        timing.challenge,
     ]:
         assert seconds != 0 and seconds <= _MAX_SECONDS, "bounds: bad timing"
     assert timing.notice <= timing.max_ahead, "bounds: notice beyond max ahead"
@@ -58,7 +66,7 @@ def _check_times(
     timing: Timing, previous_close: uint256, opens: uint256, closes: uint256, horizon: uint256
 ):
     """
-    @dev Reverts unless a round's times lie inside the bounds.
+    @dev Reverts unless a round's times lie inside the bounds, and all it may come to in 32 bits.
     @param timing The bounds.
     @param previous_close The close of the last announced round, 0 before the first.
     @param opens The block time in seconds at which it opens.
@@ -71,6 +79,10 @@ def _check_times(
     assert closes >= previous_close + timing.gap, "bounds: gap too short"
     assert closes <= block.timestamp + timing.max_ahead, "bounds: too far ahead"
     assert horizon != 0 and horizon <= timing.max_horizon, "bounds: bad horizon"
+    last_answer: uint256 = (
+        closes + horizon + timing.grace + timing.window + timing.challenge
+    )
+    assert last_answer <= _LAST_TIME, "bounds: beyond the last time"
 
 
 @internal

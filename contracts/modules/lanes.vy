@@ -133,6 +133,19 @@ def _take(model: uint256) -> uint256:
 
 
 @internal
+def _empty(model: uint256) -> uint256:
+    """
+    @dev Empties a lane, its mode included.
+    @param model The model's id.
+    @return uint256 The stake that was in it.
+    """
+    offset: uint256 = 64 * (model & 3)
+    word: uint256 = self._lanes[model >> 2]
+    self._lanes[model >> 2] = word & ~(M64 << offset)
+    return (word >> offset) & M56
+
+
+@internal
 @pure
 def _check_page(start: uint256, n: uint256):
     """

@@ -1,12 +1,13 @@
 # pragma version 0.4.3
 # pragma nonreentrancy on
 """
-@title Requests that wait for a round
+@title Rounds and the requests that wait for them
 @license MIT
 @notice One record a round and model, in a list a round: a model's first request for a round puts
         it in front, later ones add to its record. The order between models does not matter.
 @dev Holds storage. A record, from the lowest bit: deposit 56 | release 56 | mode 2 | next model's
-     id + 1, 21. No request leaves a record at zero, so a zero record is not in the list.
+     id + 1, 21. No request leaves a record at zero, so a zero record is not in the list. The front
+     of a list shares a word with its round's close: whoever queues a request reads both.
 """
 
 
@@ -18,6 +19,16 @@ struct Request:
     following: uint256
 
 
+# @dev A round: its close in seconds, 0 before it is announced or skipped; the first queued model's
+# id + 1, 0 for an empty queue; whether it was skipped; and, where it was called void for want of
+# its batches, the time from which the rest of them may be given up.
+struct Round:
+    close: uint256
+    first: uint256
+    skipped: bool
+    void_at: uint256
+
+
 PAGE: constant(uint256) = 1024
 
 
@@ -25,6 +36,8 @@ PAGE: constant(uint256) = 1024
 RELEASE_ALL: constant(uint256) = 2**56 - 1
 
 
+_M21: constant(uint256) = 2**21 - 1
+_M40: constant(uint256) = 2**40 - 1
 _M56: constant(uint256) = 2**56 - 1
 _RELEASE_SHIFT: constant(uint256) = 56
 _MODE_SHIFT: constant(uint256) = 112
@@ -40,8 +53,8 @@ _MODEL_SHIFT: constant(uint256) = 160
 _pend: HashMap[uint256, HashMap[uint256, uint256]]
 
 
-# @dev First model of each round's queue: its id + 1; 0 for an empty queue.
-_q_head: HashMap[uint256, uint256]
+# @dev By round: close 40 | first 21 | skipped 1 | void_at 40, from the lowest bit; 154 unused.
+_rounds: HashMap[uint256, uint256]
 
 
 @external
@@ -71,7 +84,7 @@ def queue(k: uint256, from_id_plus_1: uint256, n: uint256) -> DynArray[uint256, 
     page: DynArray[uint256, PAGE] = []
     following: uint256 = from_id_plus_1
     if following == 0:
-        following = self._q_head[k]
+        following = self._load_round(k).first
     for _: uint256 in range(n, bound=PAGE):
         if following == 0:
             break
@@ -137,6 +150,19 @@ def _remove(k: uint256, model: uint256) -> Request:
 
 
 @internal
+def _take_deposit(k: uint256, model: uint256) -> uint256:
+    """
+    @dev Takes a deposit out of a record that nobody will drain.
+    @param k The round.
+    @param model The model's id.
+    @return uint256 What it was, in U.
+    """
+    record: uint256 = self._pend[k][model]
+    self._pend[k][model] = record & ~_M56
+    return record & _M56
+
+
+@internal
 def _put(k: uint256, model: uint256, record: uint256, changed: uint256):
     """
     @dev Stores a record, and links it in front at the model's first request.
@@ -147,6 +173,48 @@ def _put(k: uint256, model: uint256, record: uint256, changed: uint256):
     """
     linked: uint256 = changed
     if record == 0:
-        linked |= self._q_head[k] << _NEXT_SHIFT
-        self._q_head[k] = model + 1
+        round: Round = self._load_round(k)
+        linked |= round.first << _NEXT_SHIFT
+        round.first = model + 1
+        self._store_round(k, round)
     self._pend[k][model] = linked
+
+
+@internal
+@view
+def _close(k: uint256) -> uint256:
+    """
+    @param k Any round.
+    @return uint256 Its close in seconds, 0 if it has none yet.
+    """
+    return self._rounds[k] & _M40
+
+
+@internal
+@view
+def _load_round(k: uint256) -> Round:
+    """
+    @param k Any round.
+    @return Round Its fields.
+    """
+    word: uint256 = self._rounds[k]
+    return Round(
+        close=word & _M40,
+        first=(word >> 40) & _M21,
+        skipped=(word >> 61) & 1 == 1,
+        void_at=(word >> 62) & _M40,
+    )
+
+
+@internal
+def _store_round(k: uint256, round: Round):
+    """
+    @param k A round.
+    @param round Its fields, each inside its bits.
+    """
+    self._rounds[k] = (
+        round.close
+        | (round.first << 40)
+        | (convert(round.skipped, uint256) << 61)
+        | (round.void_at << 62)
+    )

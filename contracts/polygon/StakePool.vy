@@ -7,12 +7,13 @@
 @notice Holds the stakes of one tournament's models and pays and burns them by the scores that
         RoundOracle gives each round. Owners ask for deposits, releases and mode changes; a
         request joins the queue of the round that is open for it and is applied (`drain`) after
-        that round's close, before its scores (`begin`, `settle`). Rounds settle strictly in
-        order. What leaves a stake waits in the model's claimable amount for `claim`.
+        that round's close, before its scores (`begin`, `settle`). Rounds end strictly in order,
+        without scores if there are none (modules/calendar.vy). What leaves a stake waits in the
+        model's claimable amount for `claim`.
 @dev No owner, no upgrade, no administrator: nobody can stop a claim or move a stake anywhere but
-     to its model's payout address or to the amount owed to the burn. `drain`, `begin`, `settle`
-     and `claim` may be called by anyone. The oracle can add rounds and give them scores; without
-     it no round ends, and nothing else is lost.
+     to its model's payout address or to the amount owed to the burn. All that keeps rounds going
+     may be called by anyone. The oracle can add rounds, give them scores and pause deposits for a
+     while; if it falls silent, rounds end without it.
 
      Amounts in calls and in `stake_of` and `claimable_of` are wei, whole multiples of the unit
      U = 10^9 wei; all other amounts here are in U. The words are specified in docs/formats.md.
@@ -33,12 +34,14 @@ implements: IStakePool
 
 
 from ..modules import books
+from ..modules import calendar
 from ..modules import lanes
 from ..modules import payout
 from ..modules import requests
 initializes: lanes
 initializes: requests
 initializes: books
+initializes: calendar[books := books, requests := requests]
 
 
 exports: (
@@ -50,15 +53,29 @@ exports: (
     requests.queue,
     books.totals,
     books.state,
+    calendar.ORACLE,
+    calendar.schedule,
+    calendar.pause,
+    calendar.unpause,
+    calendar.skip,
+    calendar.end_void,
+    calendar.call_void,
+    calendar.void_rest,
+    calendar.wind_down,
+    calendar.target,
+    calendar.clocks,
 )
 
 
 # @dev What the pool knows of a round. `close` in seconds, 0 before its announcement; `queue_head`
-# is the first queued model's id + 1; `cursor` is the link of the next batch, zero before the
-# round begins and after it is settled. Coefficients are zero before it begins.
+# is the first queued model's id + 1; `cursor` is the link of the next batch: zero before the round
+# begins and after its last batch, the first one given up if the rest was. Coefficients are zero
+# before it begins. `void_at` is when batches may be given up, 0 if nobody called for it.
 struct RoundState:
     close: uint256
     queue_head: uint256
+    skipped: bool
+    void_at: uint256
     cursor: bytes32
     coefficients: payout.Coefficients
 
@@ -68,11 +85,14 @@ _UNIT: constant(uint256) = 10**9
 _MIN: constant(uint256) = 10**8
 
 
-# @dev Rounds from the head to the last announced one, at most.
-_MAX_PENDING: constant(uint256) = 96
+# @dev Actions that StakeRelay passes on.
+_DEPOSIT: constant(uint256) = 1
+_RELEASE: constant(uint256) = 2
+_MODE: constant(uint256) = 3
 
 
-_MAX_CLOSE: constant(uint256) = 2**40 - 1
+# @dev Rounds that one `exit` looks through.
+_MAX_EXIT_ROUNDS: constant(uint256) = 128
 
 
 # @dev The first score of each lane of a score word, and the bias of each of its scores.
@@ -93,14 +113,12 @@ _RATE_ONE: constant(uint256) = payout.RATE_ONE
 _GAIN_ONE: constant(uint256) = _RATE_ONE * payout.SCALE_ONE
 
 
-# @dev NMR on this chain, the tournament's rounds, and its models.
+# @dev NMR on this chain, the tournament's models, who passes on what owners signed, and where
+# burned tokens go.
 TOKEN: public(immutable(address))
-ORACLE: public(immutable(address))
 REGISTRY: public(immutable(address))
-
-
-# @dev Close of each announced round, in seconds (40 bits); 216 unused.
-_closes: HashMap[uint256, uint256]
+RELAY: public(immutable(address))
+BURN_VAULT: public(immutable(address))
 
 
 # @dev Link of the next batch of each round.
@@ -109,11 +127,6 @@ _cursor: HashMap[uint256, bytes32]
 
 # @dev By round: c1 40 | c2 40 | c3 40 | up 40 | down 40 | hk 15 | scale 41, from the lowest bit.
 _coefficients: HashMap[uint256, uint256]
-
-
-event RoundScheduled:
-    round: indexed(uint256)
-    close: uint256
 
 
 event Deposited:
@@ -141,8 +154,21 @@ event Claimed:
     amount: uint256
 
 
+event Exited:
+    model: indexed(uint256)
+    payout: indexed(address)
+    stake: uint256
+    claimable: uint256
+    deposits: uint256
+    rounds: DynArray[uint256, _MAX_EXIT_ROUNDS]
+
+
 event Funded:
     sender: indexed(address)
+    amount: uint256
+
+
+event BurnFlushed:
     amount: uint256
 
 
@@ -175,47 +201,29 @@ event RoundSettled:
 
 
 @deploy
-def __init__(token: address, oracle: address, registry: address):
+def __init__(
+    token: address,
+    oracle: address,
+    registry: address,
+    relay: address,
+    burn_vault: address,
+    clocks: calendar.Clocks,
+):
     """
     @param token NMR on this chain: an ERC-20 that moves exactly what it is asked to.
     @param oracle The tournament's RoundOracle, deployed before or after this contract.
     @param registry The tournament's ModelRegistry, deployed before or after this contract.
+    @param relay The tournament's StakeRelay, deployed before or after this contract.
+    @param burn_vault Where burned tokens go.
+    @param clocks Times after which things may happen without the oracle, in seconds.
     """
-    assert empty(address) not in [token, oracle, registry], "pool: zero address"
+    peers: address[5] = [token, oracle, registry, relay, burn_vault]
+    assert empty(address) not in peers, "pool: zero address"
     TOKEN = token
-    ORACLE = oracle
     REGISTRY = registry
-    books._store_progress(
-        books.Progress(
-            burn_owed=0,
-            head=1,
-            head_since=block.timestamp,
-            last_terminal=block.timestamp,
-            next_word=0,
-            words=0,
-            begun=False,
-            last_announced=0,
-        )
-    )
-
-
-@external
-def schedule(k: uint256, close: uint256):
-    """
-    @notice Makes round `k` known to the pool. Only the oracle, when it announces the round.
-    @param k The round, one above the last one announced.
-    @param close The block time in seconds from which the round takes no more requests.
-    """
-    assert msg.sender == ORACLE, "pool: not oracle"
-    progress: books.Progress = books._load_progress()
-    assert k == progress.last_announced + 1, "pool: round order"
-    assert k < progress.head + _MAX_PENDING, "pool: too many pending"
-    assert close > max(block.timestamp, self._closes[k - 1]), "pool: close in the past"
-    assert close <= _MAX_CLOSE, "pool: bad close"
-    self._closes[k] = close
-    progress.last_announced = k
-    books._store_progress(progress)
-    log RoundScheduled(round=k, close=close)
+    RELAY = relay
+    BURN_VAULT = burn_vault
+    calendar.__init__(oracle, clocks)
 
 
 @external
@@ -228,20 +236,8 @@ def deposit(model: uint256, amount: uint256, max_round: uint256) -> uint256:
     @param max_round The last round that the caller agrees to join.
     @return uint256 The round.
     """
-    units: uint256 = self._units(amount)
-    assert units >= _MIN, "pool: below minimum"
     assert msg.sender == staticcall IModelRegistry(REGISTRY).owner_of(model), "pool: not owner"
-    held: books.Holdings = books._load_holdings()
-    progress: books.Progress = books._load_progress()
-    books._check_capacity(held, progress, units)
-    round: uint256 = self._target(held, progress, max_round)
-    requests._add_deposit(round, model, units)
-    held.queued += units
-    held.hint = round
-    books._store_holdings(held)
-    log Deposited(model=model, round=round, owner=msg.sender, amount=units)
-    self._pull(amount)
-    return round
+    return self._deposit(msg.sender, model, amount, max_round)
 
 
 @external
@@ -255,14 +251,8 @@ def request_release(model: uint256, amount: uint256, max_round: uint256) -> uint
     @param max_round The last round that the caller agrees to join.
     @return uint256 The round.
     """
-    units: uint256 = requests.RELEASE_ALL
-    if amount != max_value(uint256):
-        units = self._units(amount)
-        assert units >= _MIN, "pool: below minimum"
-    round: uint256 = self._authorize(model, max_round)
-    requests._add_release(round, model, units)
-    log ReleaseRequested(model=model, round=round, amount=min(units, requests.RELEASE_ALL))
-    return round
+    assert msg.sender == self._use_nonce(model), "pool: not owner"
+    return self._release(model, amount, max_round)
 
 
 @external
@@ -275,11 +265,28 @@ def set_mode(model: uint256, mode: uint256, max_round: uint256) -> uint256:
     @param max_round The last round that the caller agrees to join.
     @return uint256 The round.
     """
-    assert mode == lanes.COMPOUND or mode == lanes.TAKE_PROFIT, "pool: mode"
-    round: uint256 = self._authorize(model, max_round)
-    requests._set_mode(round, model, mode)
-    log ModeRequested(model=model, round=round, mode=mode)
-    return round
+    assert msg.sender == self._use_nonce(model), "pool: not owner"
+    return self._set_mode(model, mode, max_round)
+
+
+@external
+def act(model: uint256, action: uint256, amount: uint256, max_round: uint256) -> uint256:
+    """
+    @notice Does what StakeRelay says a model's owner wants. Only StakeRelay.
+    @param model The model's id.
+    @param action 1 deposit from the owner's allowance, 2 release, 3 mode change.
+    @param amount Wei, or the mode.
+    @param max_round The last round that may be joined.
+    @return uint256 The round.
+    """
+    assert msg.sender == RELAY, "pool: not relay"
+    owner: address = self._use_nonce(model)
+    if action == _DEPOSIT:
+        return self._deposit(owner, model, amount, max_round)
+    if action == _RELEASE:
+        return self._release(model, amount, max_round)
+    assert action == _MODE, "pool: action"
+    return self._set_mode(model, amount, max_round)
 
 
 @external
@@ -289,15 +296,48 @@ def claim(model: uint256) -> uint256:
     @param model The model's id.
     @return uint256 The amount in wei.
     """
-    receiver: address = extcall IModelRegistry(REGISTRY).use_nonce_for_claim(model)
+    receiver: address = extcall IModelRegistry(REGISTRY).use_claim(model)
     units: uint256 = lanes._take(model)
     assert units != 0, "pool: nothing to claim"
     held: books.Holdings = books._load_holdings()
     held.out -= units
     books._store_holdings(held)
     log Claimed(model=model, payout=receiver, amount=units)
-    assert extcall IERC20(TOKEN).transfer(receiver, units * _UNIT), "pool: transfer failed"
-    return units * _UNIT
+    return self._push(receiver, units)
+
+
+@external
+def exit(model: uint256, rounds: DynArray[uint256, _MAX_EXIT_ROUNDS]) -> uint256:
+    """
+    @notice Pays all that a model has in a pool that is wound down to its payout address: its
+            stake, what is claimable, and its undrained deposits. Anyone may call it, again for
+            other rounds.
+    @param model The model's id.
+    @param rounds Rounds whose queues still hold deposits of the model.
+    @return uint256 The amount in wei.
+    """
+    assert books._load_progress().wound_down, "pool: not wound down"
+    receiver: address = extcall IModelRegistry(REGISTRY).use_claim(model)
+    stake: uint256 = lanes._empty(model)
+    claimable: uint256 = lanes._take(model)
+    deposits: uint256 = 0
+    for k: uint256 in rounds:
+        deposits += requests._take_deposit(k, model)
+    assert stake + claimable + deposits != 0, "pool: nothing to pay"
+    held: books.Holdings = books._load_holdings()
+    held.staked -= stake
+    held.out -= claimable
+    held.queued -= deposits
+    books._store_holdings(held)
+    log Exited(
+        model=model,
+        payout=receiver,
+        stake=stake,
+        claimable=claimable,
+        deposits=deposits,
+        rounds=rounds,
+    )
+    return self._push(receiver, stake + claimable + deposits)
 
 
 @external
@@ -309,11 +349,27 @@ def fund(amount: uint256):
     units: uint256 = self._units(amount)
     assert units != 0, "pool: zero amount"
     held: books.Holdings = books._load_holdings()
-    books._check_capacity(held, books._load_progress(), units)
+    calendar._check_not_paused(held)
+    books._check_capacity(held, calendar._running(), units)
     held.vault += units
     books._store_holdings(held)
     log Funded(sender=msg.sender, amount=units)
-    self._pull(amount)
+    self._pull(msg.sender, amount)
+
+
+@external
+def flush_burn() -> uint256:
+    """
+    @notice Sends all that is owed to the burn to the burn vault. Anyone may call it.
+    @return uint256 The amount in wei.
+    """
+    progress: books.Progress = books._load_progress()
+    units: uint256 = progress.burn_owed
+    assert units != 0, "pool: nothing to burn"
+    progress.burn_owed = 0
+    books._store_progress(progress)
+    log BurnFlushed(amount=units)
+    return self._push(BURN_VAULT, units)
 
 
 @external
@@ -325,24 +381,22 @@ def drain(k: uint256, n: uint256) -> uint256:
     @param n How many requests at most.
     @return uint256 How many were applied.
     """
-    progress: books.Progress = books._load_progress()
-    assert k == progress.head, "pool: not head"
-    assert k <= progress.last_announced and block.timestamp >= self._closes[k], "pool: open"
-    assert not progress.begun, "pool: begun"
-    following: uint256 = requests._q_head[k]
+    progress: books.Progress = calendar._unbegun_head(k)
+    round: requests.Round = requests._load_round(k)
+    assert k <= progress.last_announced and block.timestamp >= round.close, "pool: open"
     records: uint256 = 0
     deposited: uint256 = 0
     released: uint256 = 0
     for _: uint256 in range(min(n, lanes.MAX_MODELS), bound=lanes.MAX_MODELS):
-        if following == 0:
+        if round.first == 0:
             break
-        model: uint256 = following - 1
+        model: uint256 = round.first - 1
         request: requests.Request = requests._remove(k, model)
         released += lanes._change(model, request.mode, request.deposit, request.release)
         deposited += request.deposit
         records += 1
-        following = request.following
-    requests._q_head[k] = following
+        round.first = request.following
+    requests._store_round(k, round)
     held: books.Holdings = books._load_holdings()
     held.staked = held.staked + deposited - released
     held.queued -= deposited
@@ -359,10 +413,7 @@ def begin(k: uint256):
             first `settle` of a round does the same. Anyone may call it.
     @param k The head round.
     """
-    progress: books.Progress = books._load_progress()
-    assert k == progress.head, "pool: not head"
-    assert not progress.begun, "pool: begun"
-    books._store_progress(self._begun(k, progress))
+    books._store_progress(self._begun(k, calendar._unbegun_head(k)))
 
 
 @external
@@ -471,59 +522,101 @@ def settle(k: uint256, start: uint256, next: bytes32, words: DynArray[uint256, l
 
 @external
 @view
-def target() -> uint256:
-    """
-    @notice The round that requests join now: the first announced one that is not closed, else
-            the one after the last announced.
-    @return uint256 The round.
-    """
-    return self._target(books._load_holdings(), books._load_progress(), max_value(uint256))
-
-
-@external
-@view
 def round_state(k: uint256) -> RoundState:
     """
     @param k Any round.
-    @return RoundState What the pool knows of it. Coefficients stay after the round is settled.
+    @return RoundState What the pool knows of it. Coefficients stay after the round has ended.
     """
+    round: requests.Round = requests._load_round(k)
     return RoundState(
-        close=self._closes[k],
-        queue_head=requests._q_head[k],
+        close=round.close,
+        queue_head=round.first,
+        skipped=round.skipped,
+        void_at=round.void_at,
         cursor=self._cursor[k],
         coefficients=payout._unpack(self._coefficients[k]),
     )
 
 
 @internal
-def _authorize(model: uint256, max_round: uint256) -> uint256:
+def _use_nonce(model: uint256) -> address:
     """
-    @dev Uses up the model's nonce; reverts unless its owner calls and the round is acceptable.
+    @dev Uses up the model's nonce, so that what its owner signed for this nonce is void.
     @param model The model's id.
-    @param max_round The last round that the caller agrees to join.
-    @return uint256 The round that requests join now.
+    @return address The model's owner.
     """
-    owner: address = extcall IModelRegistry(REGISTRY).use_nonce(model)
-    assert msg.sender == owner, "pool: not owner"
-    return self._target(books._load_holdings(), books._load_progress(), max_round)
+    owner: address = empty(address)
+    nonce: uint256 = 0
+    owner, nonce = extcall IModelRegistry(REGISTRY).use_nonce(model)
+    return owner
+
+
+@internal
+def _deposit(payer: address, model: uint256, amount: uint256, max_round: uint256) -> uint256:
+    """
+    @param payer Who pays from an allowance: the model's owner.
+    @param model The model's id.
+    @param amount Wei.
+    @param max_round The last round that may be joined.
+    @return uint256 The round.
+    """
+    units: uint256 = self._units(amount)
+    assert units >= _MIN, "pool: below minimum"
+    held: books.Holdings = books._load_holdings()
+    calendar._check_not_paused(held)
+    progress: books.Progress = calendar._running()
+    books._check_capacity(held, progress, units)
+    round: uint256 = self._join(progress, max_round)
+    requests._add_deposit(round, model, units)
+    held.queued += units
+    books._store_holdings(held)
+    log Deposited(model=model, round=round, owner=payer, amount=units)
+    self._pull(payer, amount)
+    return round
+
+
+@internal
+def _release(model: uint256, amount: uint256, max_round: uint256) -> uint256:
+    """
+    @param model The model's id.
+    @param amount Wei, 2^256 - 1 for all.
+    @param max_round The last round that may be joined.
+    @return uint256 The round.
+    """
+    units: uint256 = requests.RELEASE_ALL
+    if amount != max_value(uint256):
+        units = self._units(amount)
+        assert units >= _MIN, "pool: below minimum"
+    round: uint256 = self._join(calendar._running(), max_round)
+    requests._add_release(round, model, units)
+    log ReleaseRequested(model=model, round=round, amount=min(units, requests.RELEASE_ALL))
+    return round
+
+
+@internal
+def _set_mode(model: uint256, mode: uint256, max_round: uint256) -> uint256:
+    """
+    @param model The model's id.
+    @param mode 1 compound, 2 take-profit.
+    @param max_round The last round that may be joined.
+    @return uint256 The round.
+    """
+    assert mode == lanes.COMPOUND or mode == lanes.TAKE_PROFIT, "pool: mode"
+    round: uint256 = self._join(calendar._running(), max_round)
+    requests._set_mode(round, model, mode)
+    log ModeRequested(model=model, round=round, mode=mode)
+    return round
 
 
 @internal
 @view
-def _target(held: books.Holdings, progress: books.Progress, max_round: uint256) -> uint256:
+def _join(progress: books.Progress, max_round: uint256) -> uint256:
     """
-    @dev Rounds below the hint are closed: it was the target once. So are rounds below the head.
-         From the head to the last announced round there are at most `_MAX_PENDING`.
-    @param held Slot A.
     @param progress Slot B.
-    @param max_round The last round that the caller agrees to join.
+    @param max_round The last round that may be joined.
     @return uint256 The round that requests join now.
     """
-    round: uint256 = max(held.hint, progress.head)
-    for _: uint256 in range(_MAX_PENDING):
-        if round > progress.last_announced or block.timestamp < self._closes[round]:
-            break
-        round += 1
+    round: uint256 = calendar._target(progress)
     assert round <= max_round, "pool: round passed"
     return round
 
@@ -536,8 +629,8 @@ def _begun(k: uint256, progress: books.Progress) -> books.Progress:
     @param progress Slot B.
     @return Progress Slot B with the round begun, for the caller to store.
     """
-    assert requests._q_head[k] == 0, "pool: queue"
-    terms: IRoundOracle.Settlement = staticcall IRoundOracle(ORACLE).settlement(k)
+    assert requests._load_round(k).first == 0, "pool: queue"
+    terms: IRoundOracle.Settlement = staticcall IRoundOracle(calendar.ORACLE).settlement(k)
     assert terms.chain_head != empty(bytes32), "pool: no scores"
     assert terms.words <= lanes.MAX_WORDS, "pool: too many words"
     held: books.Holdings = books._load_holdings()
@@ -573,7 +666,7 @@ def _admit(
     @param link Link of the batch.
     @return Coefficients The round's arithmetic.
     """
-    progress: books.Progress = books._load_progress()
+    progress: books.Progress = calendar._running()
     assert k == progress.head, "pool: not head"
     if not progress.begun:
         progress = self._begun(k, progress)
@@ -583,12 +676,7 @@ def _admit(
     assert progress.next_word <= progress.words, "pool: words"
     self._cursor[k] = next
     if next == empty(bytes32):
-        progress.head = k + 1
-        progress.head_since = block.timestamp
-        progress.last_terminal = block.timestamp
-        progress.next_word = 0
-        progress.words = 0
-        progress.begun = False
+        progress = books._advanced(progress)
     books._store_progress(progress)
     return payout._unpack(self._coefficients[k])
 
@@ -623,15 +711,28 @@ def _book(
 
 
 @internal
-def _pull(amount: uint256):
+def _pull(payer: address, amount: uint256):
     """
-    @dev Takes tokens from the caller and insists on the exact amount.
+    @dev Takes tokens by allowance and insists on the exact amount.
+    @param payer Whose tokens.
     @param amount Wei.
     """
     token: IERC20 = IERC20(TOKEN)
     before: uint256 = staticcall token.balanceOf(self)
-    assert extcall token.transferFrom(msg.sender, self, amount), "pool: transfer failed"
+    assert extcall token.transferFrom(payer, self, amount), "pool: transfer failed"
     assert staticcall token.balanceOf(self) == before + amount, "pool: inexact transfer"
+
+
+@internal
+def _push(receiver: address, units: uint256) -> uint256:
+    """
+    @param receiver Who gets tokens.
+    @param units How much, in U.
+    @return uint256 The same in wei.
+    """
+    amount: uint256 = units * _UNIT
+    assert extcall IERC20(TOKEN).transfer(receiver, amount), "pool: transfer failed"
+    return amount
 
 
 @internal

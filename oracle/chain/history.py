@@ -2,26 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from oracle.chain.reader import PoolReader
 from oracle.chain.rpc import readable
 from oracle.errors import DifferenceError
 from oracle.settlement.batches import Batch, followers
-from oracle.settlement.reference import ReferencePool, RoundTerms
-from oracle.settlement.units import RELEASE_ALL, nmr
-
-_ACTIONS = (
-    "RoundScheduled",
-    "Deposited",
-    "ReleaseRequested",
-    "ModeRequested",
-    "Claimed",
-    "Funded",
-    "Drained",
-    "RoundBegun",
-    "BatchSettled",
+from oracle.settlement.events import (
+    POOL_EVENTS,
+    EventError,
+    PoolEvent,
+    SettledBatch,
+    apply_event,
 )
+from oracle.settlement.reference import ReferencePool, RoundTerms
+from oracle.settlement.units import nmr
+
 _SETTLING = ("RoundBegun", "BatchSettled")
 
 
@@ -67,31 +62,39 @@ class PoolHistory:
         the edge of that block is not this round's alone.
         """
         events = self._events(span)
-        if any(e["event"] in _SETTLING and e["args"]["round"] != span.number for e in events):
+        if any(e.name in _SETTLING and e.arguments["round"] != span.number for e in events):
             return None
         pool = self._reader.pool_at(span.first - 1)
         waiting = zip(batches, followers(batches), strict=True)
         result = Replayed(pool, 0, 0)
         for event in events:
-            if event["event"] == "RoundBegun":
+            if event.name == "RoundBegun":
                 pool.begin(span.number, terms)
-            elif event["event"] == "BatchSettled":
-                gains, burns = pool.settle(span.number, *next(waiting))
-                _require_sums(event["args"], gains, burns)
-                result = replace(result, gains=result.gains + gains, burns=result.burns + burns)
-            else:
-                _apply(pool, event)
+                continue
+            settled = SettledBatch(*next(waiting)) if event.name == "BatchSettled" else None
+            try:
+                apply_event(pool, event, settled)
+            except EventError as error:
+                raise DifferenceError(str(error)) from None
+            if settled:
+                paid = event.arguments
+                result = replace(
+                    result, gains=result.gains + paid["gains"], burns=result.burns + paid["burns"]
+                )
         return result
 
-    def _events(self, span: Span) -> list[Any]:
+    def _events(self, span: Span) -> list[PoolEvent]:
         events = self._reader.pool.events
         with readable(self._reader.url):
             found = [
                 log
-                for name in _ACTIONS
+                for name in POOL_EVENTS
                 for log in events[name]().get_logs(from_block=span.first, to_block=span.last)
             ]
-        return sorted(found, key=lambda log: (log["blockNumber"], log["logIndex"]))
+            found.sort(key=lambda log: (log["blockNumber"], log["logIndex"]))
+            blocks = {log["blockNumber"] for log in found}
+            times = {n: self._reader.web3.eth.get_block(n)["timestamp"] for n in blocks}
+        return [PoolEvent(log["event"], log["args"], times[log["blockNumber"]]) for log in found]
 
     def compare(self, expected: ReferencePool, span: Span) -> None:
         """Holds the chain after the span against ``expected``; names the first difference."""
@@ -108,32 +111,3 @@ class PoolHistory:
                     f"{name} is {getattr(actual, name)} on chain, "
                     f"by the reference model {getattr(expected, name)}"
                 )
-
-
-def _require_sums(reported: Any, gains: int, burns: int) -> None:
-    if (reported["gains"], reported["burns"]) != (gains, burns):
-        raise DifferenceError(
-            f"the batch at word {reported['start']} paid {nmr(reported['gains'])} and burned "
-            f"{nmr(reported['burns'])} NMR, by the reference model {nmr(gains)} and {nmr(burns)}"
-        )
-
-
-def _apply(pool: ReferencePool, event: Any) -> None:
-    """One event that is not part of the settlement. Amounts are in U."""
-    arguments = event["args"]
-    match event["event"]:
-        case "RoundScheduled":
-            pool.schedule(arguments["round"], arguments["close"])
-        case "Deposited":
-            pool.queue_deposit(arguments["round"], arguments["model"], arguments["amount"])
-        case "ReleaseRequested":
-            amount = min(arguments["amount"], RELEASE_ALL)
-            pool.queue_release(arguments["round"], arguments["model"], amount)
-        case "ModeRequested":
-            pool.queue_mode(arguments["round"], arguments["model"], arguments["mode"])
-        case "Claimed":
-            pool.claim(arguments["model"])
-        case "Funded":
-            pool.fund(arguments["amount"])
-        case "Drained":
-            pool.drain(arguments["round"], arguments["records"], pool.closes[arguments["round"]])

@@ -1,18 +1,30 @@
 """Writing to one tournament's contracts: one method a call, amounts in U."""
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from eth_abi import encode
+from eth_utils import keccak
+from web3.logs import DISCARD
 from web3.types import TxReceipt
 
 from oracle.chain.abi import abi
 from oracle.chain.reader import PoolReader
 from oracle.chain.sender import Sender
 from oracle.settlement.batches import Batch
+from oracle.settlement.intents import ALL_WEI, StakeAction, StakeIntent, StakeMandate
 from oracle.settlement.typed_data import SPEC_HASH, Commit
 from oracle.settlement.units import WEI_PER_UNIT
 
-_ALL_WEI = 2**256 - 1
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """A reserved name: what registers it, and from which block time on."""
+
+    name_hash: bytes
+    salt: bytes
+    usable_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +43,7 @@ class PoolWriter:
 
     def commit(self, commit: Commit, signatures: Sequence[bytes]) -> TxReceipt:
         call = self.reader.oracle.functions.commit(
-            commit.round,
-            commit.close_block_hash,
-            commit.chain_head,
-            commit.at_risk,
-            commit.words,
-            commit.manifest,
-            commit.meta_root,
-            list(signatures),
+            commit.round, commit.result.argument(), list(signatures)
         )
         return self.sender.send(call)
 
@@ -49,24 +54,70 @@ class PoolWriter:
         call = self.reader.pool.functions.settle(number, batch.start, following, list(batch.words))
         return self.sender.send(call)
 
-    def register(self, name_hash: bytes, payout: str) -> int:
-        """Registers a model; returns its id."""
-        receipt = self.sender.send(self.reader.registry.functions.register(name_hash, payout))
-        logs = self.reader.registry.events.Registered().process_receipt(receipt)
+    def end_void(self, number: int) -> TxReceipt:
+        return self.sender.send(self.reader.pool.functions.end_void(number))
+
+    def skip(self, number: int) -> TxReceipt:
+        return self.sender.send(self.reader.pool.functions.skip(number))
+
+    def call_void(self, number: int) -> TxReceipt:
+        return self.sender.send(self.reader.pool.functions.call_void(number))
+
+    def void_rest(self, number: int) -> TxReceipt:
+        return self.sender.send(self.reader.pool.functions.void_rest(number))
+
+    def wind_down(self) -> TxReceipt:
+        return self.sender.send(self.reader.pool.functions.wind_down())
+
+    def flush_burn(self) -> TxReceipt:
+        return self.sender.send(self.reader.pool.functions.flush_burn())
+
+    # ------------------------------------------------------------------ models
+
+    def reserve(self, name_hash: bytes) -> Reservation:
+        """Reserves a model's name without showing it, so that nobody who sees it on its way in
+        ``register`` can take it first."""
+        owner, salt = self.sender.account.address, secrets.token_bytes(32)
+        commitment = keccak(encode(["bytes32", "address", "bytes32"], [name_hash, owner, salt]))
+        self.sender.send(self.reader.registry.functions.reserve(commitment))
+        reserved_at = self.reader.reserved_at(commitment)
+        return Reservation(name_hash, salt, reserved_at + self.reader.reserve_delay)
+
+    def register(self, reserved: Reservation, payout: str) -> int:
+        """Registers a model for the registry's fee; returns its id."""
+        self._approve(self.reader.registry.address, self.reader.fee)
+        call = self.reader.registry.functions.register(reserved.name_hash, payout, reserved.salt)
+        receipt = self.sender.send(call)
+        # The fee's transfer is in the receipt as well, and is not the registry's event.
+        logs = self.reader.registry.events.Registered().process_receipt(receipt, errors=DISCARD)
         return logs[0]["args"]["model"]
 
+    def set_payout(self, model: int, payout: str) -> TxReceipt:
+        return self.sender.send(self.reader.registry.functions.set_payout(model, payout))
+
+    def offer(self, model: int, to: str) -> TxReceipt:
+        return self.sender.send(self.reader.registry.functions.offer(model, to))
+
+    def accept(self, model: int, version: int) -> TxReceipt:
+        return self.sender.send(self.reader.registry.functions.accept(model, version))
+
+    # ------------------------------------------------------------------ stakes
+
     def approve(self, amount: int) -> None:
-        """Lets the pool take ``amount`` U. NMR allows a change only from or to zero."""
+        """Lets the pool take ``amount`` U."""
+        self._approve(self.reader.addresses.pool, amount * WEI_PER_UNIT)
+
+    def _approve(self, spender: str, wei: int) -> None:
+        """Lets ``spender`` take ``wei``. NMR allows a change only from or to zero."""
         token = self.reader.web3.eth.contract(
             address=self.reader.addresses.token, abi=abi("ChildNmr")
         )
-        wei, pool = amount * WEI_PER_UNIT, self.reader.addresses.pool
-        allowed = token.functions.allowance(self.sender.account.address, pool).call()
+        allowed = token.functions.allowance(self.sender.account.address, spender).call()
         if allowed >= wei:
             return
         if allowed:
-            self.sender.send(token.functions.approve(pool, 0))
-        self.sender.send(token.functions.approve(pool, wei))
+            self.sender.send(token.functions.approve(spender, 0))
+        self.sender.send(token.functions.approve(spender, wei))
 
     def deposit(self, model: int, amount: int, max_round: int) -> TxReceipt:
         """Stakes ``amount`` U on ``model``; approves the token first where that is needed."""
@@ -76,7 +127,7 @@ class PoolWriter:
 
     def request_release(self, model: int, amount: int | None, max_round: int) -> TxReceipt:
         """Asks for ``amount`` U back, or for everything with None."""
-        wei = _ALL_WEI if amount is None else amount * WEI_PER_UNIT
+        wei = ALL_WEI if amount is None else amount * WEI_PER_UNIT
         call = self.reader.pool.functions.request_release(model, wei, max_round)
         return self.sender.send(call)
 
@@ -85,3 +136,32 @@ class PoolWriter:
 
     def claim(self, model: int) -> TxReceipt:
         return self.sender.send(self.reader.pool.functions.claim(model))
+
+    def exit(self, model: int, rounds: Sequence[int]) -> TxReceipt:
+        """Pays all that ``model`` has in a pool that is wound down."""
+        return self.sender.send(self.reader.pool.functions.exit(model, list(rounds)))
+
+    # ------------------------------------------------------------------ for others
+
+    def relay(self, intent: StakeIntent, signature: bytes) -> TxReceipt:
+        """Sends what a model's owner signed."""
+        call = self.reader.relay.functions.relay(intent.argument(), signature)
+        return self.sender.send(call)
+
+    def act_by_mandate(
+        self,
+        mandate: StakeMandate,
+        signature: bytes,
+        model: int,
+        action: StakeAction,
+        wei: int,
+        max_round: int,
+    ) -> TxReceipt:
+        """Deposits for the mandate's owner, or releases; ``sender`` must be its relayer."""
+        call = self.reader.relay.functions.act_by_mandate(
+            mandate.argument(), signature, model, int(action), wei, max_round
+        )
+        return self.sender.send(call)
+
+    def revoke_mandate(self, hashed: bytes) -> TxReceipt:
+        return self.sender.send(self.reader.relay.functions.revoke_mandate(hashed))

@@ -1,5 +1,6 @@
 """Reading one tournament's contracts, every answer pinned to a block."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,13 +15,15 @@ from oracle.chain.rpc import Block, block, connect, last_block_before, readable
 from oracle.errors import InputError, RefusedError, UnreachableError
 from oracle.settlement.manifest import CloseBlock
 from oracle.settlement.payout import Template
-from oracle.settlement.reference import ReferencePool, Stakes
-from oracle.settlement.rounds import RoundFacts
+from oracle.settlement.reference import Clocks, ReferencePool, Stakes
+from oracle.settlement.rounds import RoundFacts, Status
 from oracle.settlement.typed_data import Announcement, Commit
 from oracle.settlement.units import LANES_PER_WORD, words_for
 from oracle.settlement.words import QueueRecord, decode_lane, decode_record, split_word
 
 _PAGE = 1024
+_BLOCK_SECONDS = 60
+_POLL_SECONDS = 0.2
 _MODEL_SHIFT = 160
 
 
@@ -32,26 +35,33 @@ class Addresses:
     pool: str
     oracle: str
     registry: str
+    relay: str
     token: str
+    burn_vault: str
     tournament: int
 
 
 class PoolReader:
-    """Reads StakePool, RoundOracle and ModelRegistry of one tournament over one endpoint."""
+    """Reads the contracts of one tournament over one endpoint."""
 
     def __init__(self, web3: Web3, url: str, pool: str) -> None:
         self.web3, self.url = web3, url
         self._announced: dict[int, Announcement] = {}
+        self._templates: dict[bytes, Template] = {}
+        self._members: dict[int, list[str]] = {}
         self.pool = self._contract("StakePool", pool)
         with readable(url):
             self.oracle = self._contract("RoundOracle", self.pool.functions.ORACLE().call())
             self.registry = self._contract("ModelRegistry", self.pool.functions.REGISTRY().call())
+            self.relay = self._contract("StakeRelay", self.pool.functions.RELAY().call())
             self.addresses = Addresses(
                 chain_id=web3.eth.chain_id,
                 pool=self.pool.address,
                 oracle=self.oracle.address,
                 registry=self.registry.address,
+                relay=self.relay.address,
                 token=self.pool.functions.TOKEN().call(),
+                burn_vault=self.pool.functions.BURN_VAULT().call(),
                 tournament=self.oracle.functions.TOURNAMENT().call(),
             )
 
@@ -82,6 +92,18 @@ class PoolReader:
         with readable(self.url):
             return block(self.web3, "finalized")
 
+    def await_time(self, timestamp: int) -> None:
+        """Returns once a block has ``timestamp`` or a later one."""
+        seconds = max(0, timestamp - self.newest().timestamp) + _BLOCK_SECONDS
+        deadline = time.monotonic() + seconds
+        while self.newest().timestamp < timestamp:
+            if time.monotonic() > deadline:
+                raise UnreachableError(
+                    f"no block of time {timestamp} or later in {seconds} s",
+                    "see whether the chain goes on",
+                )
+            time.sleep(_POLL_SECONDS)
+
     def close_block(self, closes: int) -> CloseBlock:
         """The last block before ``closes``, among the finalized ones."""
         finalized = self.finalized()
@@ -99,28 +121,54 @@ class PoolReader:
         return self._named(self.oracle.functions.timing())
 
     @cached_property
-    def template(self) -> Template:
-        kinds, multipliers, *rest = self._call(self.oracle.functions.template())
-        return Template(tuple(kinds), tuple(multipliers), *rest)
-
-    def signers(self) -> list[str]:
-        return list(self._signers)
+    def clocks(self) -> Clocks:
+        """The pool's own times."""
+        return Clocks(*self._call(self.pool.functions.clocks()))
 
     @cached_property
-    def _signers(self) -> list[str]:
+    def fee(self) -> int:
+        """Wei that registering a model costs."""
+        return self._call(self.registry.functions.FEE())
+
+    @cached_property
+    def reserve_delay(self) -> int:
+        """Seconds from reserving a model's name to registering it, at least."""
+        return self._call(self.registry.functions.RESERVE_DELAY())
+
+    def reserved_at(self, commitment: bytes) -> int:
+        """Block time of a reservation."""
+        return self._call(self.registry.functions.reserved_at(commitment))
+
+    # ------------------------------------------------------------------ operators
+
+    def operators(self) -> list[str]:
+        """Every operator there ever was, in the order of their registration."""
         return self._call(self.oracle.functions.signers())
 
-    def needed(self) -> int:
-        """How many operators must sign."""
-        return self._needed
+    def members(self, number: int) -> list[str]:
+        """The operators that round ``number`` was announced with, whatever became of them."""
+        epoch = self._epoch(number)
+        if epoch not in self._members:
+            self._members[epoch] = self._call(self.oracle.functions.members(epoch))
+        return self._members[epoch]
 
-    @cached_property
-    def _needed(self) -> int:
-        return self._call(self.oracle.functions.threshold())
+    def signers(self, number: int) -> list[str]:
+        """Those of ``members`` whose signatures count now: neither revoked nor suspended."""
+        epoch = self._epoch(number)
+        is_signer = self.oracle.functions.is_signer
+        return [who for who in self.members(number) if self._call(is_signer(who, epoch))]
 
-    def receipts_needed(self) -> int:
+    def needed(self, number: int) -> int:
+        """How many operators must sign round ``number``'s commit."""
+        return self._round(number)["threshold"] or self._call(self.oracle.functions.threshold())
+
+    def receipts_needed(self, number: int) -> int:
         """How many operators' receipts make a submission count: one more than may be lying."""
-        return len(self._signers) - self._needed + 1
+        return len(self.members(number)) - self.needed(number) + 1
+
+    def _epoch(self, number: int) -> int:
+        """The round's epoch; of a round that was not announced, what it would be now."""
+        return self._round(number)["epoch"] or self._named(self.oracle.functions.latest())["epoch"]
 
     # ------------------------------------------------------------------ rounds
 
@@ -136,20 +184,33 @@ class PoolReader:
             pool=self.addresses.pool,
             tournament=self.addresses.tournament,
             round=number,
-            template=self.template,
+            template=self._template(log["args"]["template_hash"]),
             **{name: log["args"][name] for name in names},
         )
         if log["blockNumber"] <= self.finalized().number:
             self._announced[number] = announced
         return announced
 
-    def announce_hash(self, number: int) -> bytes:
-        return self._call(self.oracle.functions.announce_hash(number))
+    def _template(self, hashed: bytes) -> Template:
+        """The payout rule with a hash; rules are added, never changed."""
+        if hashed not in self._templates:
+            with readable(self.url):
+                logs = self.oracle.events.TemplateAdded().get_logs(
+                    argument_filters={"template_hash": hashed}, from_block=0
+                )
+            kinds, multipliers, *rest = logs[0]["args"]["template"].values()
+            self._templates[hashed] = Template(tuple(kinds), tuple(multipliers), *rest)
+        return self._templates[hashed]
+
+    def sealed(self, number: int) -> bytes:
+        """The round's announce hash until its commit, then the commit's struct hash."""
+        return self._call(self.oracle.functions.sealed(number))
 
     def committed(self, number: int) -> Commit | None:
-        """What the operators committed for round ``number``, or None."""
-        log = self._log(self.oracle.events.Committed, number)
+        """The result in force of round ``number``, or None: committed, or confirmed after that."""
         announced = self.announced(number)
+        events = self.oracle.events
+        log = self._log(events.Confirmed, number) or self._log(events.Committed, number)
         if log is None or announced is None:
             return None
         names = ("close_block_hash", "chain_head", "at_risk", "words", "manifest", "meta_root")
@@ -158,7 +219,7 @@ class PoolReader:
             tournament=self.addresses.tournament,
             round=number,
             epoch=announced.epoch,
-            announce_hash=self.announce_hash(number),
+            announce_hash=announced.hash(),
             **{name: log["args"][name] for name in names},
         )
 
@@ -198,7 +259,7 @@ class PoolReader:
         return self.round_state(number)["cursor"]
 
     def chain_head(self, number: int) -> bytes:
-        return self._named(self.oracle.functions.round_of(number))["chain_head"]
+        return self._round(number)["chain_head"]
 
     def target(self) -> int:
         """The round that a stake action joins now."""
@@ -210,24 +271,39 @@ class PoolReader:
             return self.web3.client_version
 
     def open_rounds(self, at: Block) -> Iterator[RoundFacts]:
-        """Announced rounds that are not settled, as of ``at``."""
+        """Rounds from the head to the last announced or skipped one, as of ``at``."""
         state = self.state(at.number)
         for number in range(state["head"], state["last_announced"] + 1):
             yield self.facts(number, at, state["head"])
 
+    def skippable(self, at: Block) -> int | None:
+        """The head round if nobody announced it for so long that anyone may skip it, or None."""
+        state = self.state(at.number)
+        head = state["head"]
+        if head <= state["last_announced"] or state["wound_down"]:
+            return None
+        last_close = self.round_state(head - 1, at.number)["close"]
+        return head if at.timestamp >= last_close + self.clocks.skip_after else None
+
     def facts(self, number: int, at: Block, head: int) -> RoundFacts:
-        named = self._named(self.oracle.functions.round_of(number), at.number)
+        known = self._round(number, at.number)
+        waiting = self.round_state(number, at.number)
         return RoundFacts(
             number=number,
-            opens=named["opens"],
-            closes=named["closes"],
-            horizon=named["horizon"],
-            grace=self.timing["grace"],
-            window=self.timing["window"],
-            committed_at=named["committed_at"] or None,
+            status=Status(known["status"]),
+            opens=known["opens"],
+            closes=known["closes"] or waiting["close"],
+            horizon=known["horizon"],
+            final_at=known["final_at"] or None,
             head=head,
-            queue_empty=not self.round_state(number, at.number)["queue_head"],
+            queue_empty=not waiting["queue_head"],
+            skipped=waiting["skipped"],
+            void_at=waiting["void_at"] or None,
         )
+
+    def _round(self, number: int, at: int | None = None) -> dict[str, Any]:
+        """What RoundOracle knows of a round."""
+        return self._named(self.oracle.functions.round_of(number), at)
 
     # ------------------------------------------------------------------ models and stakes
 
@@ -241,6 +317,32 @@ class PoolReader:
             return self._call(self.registry.functions.owner_of(model), at)
         except RefusedError:
             return None
+
+    def owners(self, at: int) -> list[str]:
+        """Owner, in lower case, of every model at block ``at``."""
+        view, count = self.registry.functions.owners, self.models(at)
+        pages = (self._call(view(start, _PAGE), at) for start in range(0, count, _PAGE))
+        return [owner.lower() for page in pages for owner in page]
+
+    def payout_of(self, model: int) -> str:
+        """Where claims are paid now."""
+        return self._call(self.registry.functions.payout_of(model))
+
+    def nonce_of(self, model: int) -> int:
+        """The nonce that the owner's next request uses up."""
+        return self._call(self.registry.functions.nonce_of(model))
+
+    def version_of(self, model: int) -> int:
+        """Rises with everything that happens to a model; ``accept`` names it."""
+        return self._call(self.registry.functions.version_of(model))
+
+    def offer_of(self, model: int) -> tuple[str, int]:
+        """Who may take the model over, and from when; the zero address for nobody."""
+        return tuple(self._call(self.registry.functions.offer_of(model)))
+
+    def mandate_use(self, owner: str, hashed: bytes) -> dict[str, Any]:
+        """What was used of a mandate: deposited and released in wei, and whether revoked."""
+        return self._named(self.relay.functions.mandate_use(owner, hashed))
 
     def queue(self, number: int, at: int) -> dict[int, QueueRecord]:
         """Undrained records of a round, in the order a drain takes them."""
@@ -261,6 +363,9 @@ class PoolReader:
         state, totals = self.state(at), self.totals(at)
         # Requests may also wait for the round after the last announced one.
         rounds = range(state["head"], state["last_announced"] + 2)
+        # The round before the head tells from when an unannounced head may be skipped.
+        seen = range(state["head"] - 1, state["last_announced"] + 1)
+        found = {n: self.round_state(n, at) for n in seen}
         lanes = {
             model: decode_lane(bits)
             for model, bits in self._lanes(self.pool.functions.lane_words, models, at)
@@ -274,11 +379,17 @@ class PoolReader:
             out=out,
             # The model drains from the end; a queue's first record is the newest.
             queues={n: dict(reversed(q.items())) for n in rounds if (q := self.queue(n, at))},
-            closes={n: self.round_state(n, at)["close"] for n in rounds[:-1]},
+            closes={n: known["close"] for n, known in found.items()},
             head=state["head"],
             last_announced=state["last_announced"],
             vault=totals["vault"],
             burn_owed=totals["burn_owed"],
+            clocks=self.clocks,
+            head_since=state["head_since"],
+            skipped={n for n, known in found.items() if known["skipped"]},
+            void_at={n: known["void_at"] for n, known in found.items() if known["void_at"]},
+            paused_until=state["paused_until"],
+            wound_down=state["wound_down"],
         )
 
     def _lanes(self, view: Any, models: int, at: int) -> Iterator[tuple[int, int]]:

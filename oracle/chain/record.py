@@ -1,15 +1,25 @@
-"""The record of a deployment: what was deployed where, by whom, from which source."""
+"""The record of a deployment: what was deployed where, by whom, from which source.
 
+The format is specified in deployments/README.md. A record exists before its first contract does,
+so it says of each contract whether it is there; ``load_record`` takes finished ones only.
+"""
+
+import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from oracle.errors import InputError
-from oracle.settlement.manifest import canonical
 from oracle.store.artefacts import write_file
 
+SCHEMA = "assay/deployment/1"
+TOURNAMENT = ("ModelRegistry", "StakePool", "RoundOracle", "StakeRelay", "StakeLens")
+"""Contracts that every tournament has its own of, in the order of deployment."""
+
 _Address = Field(pattern=r"^0x[0-9a-fA-F]{40}$")
+_Hash = Field(pattern=r"^0x[0-9a-f]{64}$")
 
 
 class _Part(BaseModel):
@@ -17,37 +27,110 @@ class _Part(BaseModel):
 
 
 class DeployedContract(_Part):
-    """One contract: address, the transaction that made it, its constructor's arguments as text."""
+    """One contract. ``arguments`` are the constructor's, by name, numbers as decimal text.
+
+    ``deployer`` and ``nonce`` fix ``address``. ``initcode`` is the hash of the creation code
+    without arguments. ``transaction`` and ``block`` are null until the contract is there; ``sent``
+    are the transactions that may have made it meanwhile.
+    """
 
     address: str = _Address
-    transaction: str
+    deployer: str = _Address
+    nonce: int = Field(ge=0)
+    initcode: str = _Hash
     arguments: dict[str, Any]
+    transaction: str | None = None
+    block: int | None = None
+    sent: tuple[str, ...] = ()
+
+    @property
+    def is_there(self) -> bool:
+        return self.transaction is not None
+
+    def values(self) -> Iterator[str]:
+        """Every single value among the arguments."""
+        yield from _leaves(self.arguments)
+
+
+class Compiler(_Part):
+    version: str
+    evm_version: str
 
 
 class DeploymentRecord(_Part):
-    """A tournament's contracts on one chain."""
+    """A tournament's contracts on one chain. ``stand_ins``: what is not the real thing, and why."""
 
+    format: Literal["assay/deployment/1"] = Field(SCHEMA, alias="schema")
     chain_id: int
     tournament: int
     commit: str
-    compiler: str
-    deployer: str = _Address
-    announcer: str = _Address
+    compiler: Compiler
+    stand_ins: dict[str, str] = {}
     contracts: dict[str, DeployedContract]
+
+    @field_validator("contracts")
+    @classmethod
+    def _has_a_tournament(cls, value: dict[str, DeployedContract]) -> dict[str, DeployedContract]:
+        missing = {"Timelock", *TOURNAMENT} - set(value)
+        if missing:
+            raise ValueError(f"does not name {', '.join(sorted(missing))}")
+        return value
 
     @property
     def pool(self) -> str:
         return self.contracts["StakePool"].address
 
+    @property
+    def is_complete(self) -> bool:
+        return all(contract.is_there for contract in self.contracts.values())
+
+    def put(self, name: str, **changes: Any) -> "DeploymentRecord":
+        """The same with some fields of contract ``name`` changed."""
+        changed = self.contracts[name].model_copy(update=changes)
+        return self.model_copy(update={"contracts": self.contracts | {name: changed}})
+
     def save(self, path: Path) -> None:
-        write_file(path, canonical(self.model_dump()) + b"\n")
+        """Replaces the file in one step."""
+        text = json.dumps(self.model_dump(by_alias=True, mode="json"), indent=1)
+        try:
+            write_file(path, text.encode() + b"\n")
+        except OSError as error:
+            raise InputError(
+                f"cannot write {path}: {error.strerror}", "name a file you may write"
+            ) from None
 
 
-def load_record(path: Path) -> DeploymentRecord:
-    """The record in ``path``; an error names what is wrong with it."""
+def load_record(path: Path, *, complete: bool = True) -> DeploymentRecord:
+    """The record in ``path``; an error names what is wrong with it.
+
+    A ``complete`` one is asked for by default: with contracts missing, nothing can be done with it
+    but to go on deploying.
+    """
     try:
-        return DeploymentRecord.model_validate_json(path.read_bytes())
+        record = DeploymentRecord.model_validate_json(path.read_bytes())
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
     except ValidationError as error:
-        raise InputError(f"{path} is not a deployment record: {error.errors()[0]['msg']}") from None
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InputError(
+            f"{path} is not a deployment record: {where + ': ' if where else ''}{first['msg']}"
+        ) from None
+    missing = [name for name, contract in record.contracts.items() if not contract.is_there]
+    if complete and missing:
+        raise InputError(
+            f"{path}: the deployment is not finished; missing: {', '.join(missing)}",
+            "run the deployment again as before: it goes on where it stopped",
+        )
+    return record
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for item in value.values():
+            yield from _leaves(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _leaves(item)
+    else:
+        yield str(value)

@@ -19,7 +19,8 @@ _COMMANDS = {
     "submit": "send a model's predictions to the operators",
     "models": "register models and look them up",
     "stake": "deposit, release, claim and look at stakes",
-    "round": "announce rounds and look at them",
+    "mandate": "let somebody else stake for you, within bounds",
+    "round": "announce rounds, look at them, keep them going",
     "operator": "run an oracle operator",
     "verify": "recompute a round from its artefacts and the chain",
 }

@@ -7,13 +7,17 @@ from oracle.chain.pool import PoolWriter
 from oracle.chain.reader import PoolReader
 from oracle.cli.options import with_reader, with_writer
 from oracle.cli.output import Output, with_output
+from oracle.cli.times import utc
 from oracle.errors import InputError
 from oracle.settlement.units import nmr
+
+_NOBODY = "0x" + "00" * 20
+_model = click.argument("model", type=click.IntRange(0, 2**20 - 1))
 
 
 @click.group("models")
 def command() -> None:
-    """Register models and look them up."""
+    """Register models, hand them over, look them up."""
 
 
 @command.command("register")
@@ -22,14 +26,92 @@ def command() -> None:
 @with_writer
 @with_output
 def register(name: str, payout: str | None, writer: PoolWriter, out: Output) -> None:
-    """Register a model under NAME; prints its id. The chain keeps the name's hash only."""
+    """Register a model under NAME; prints its id. The chain keeps the name's hash only.
+
+    The name is reserved first, unseen, and registered a little later. That costs the tournament's
+    fee, which is burned.
+    """
     account = writer.sender.account.address
-    if payout is not None and not is_address(payout):
-        raise InputError(f"--payout {payout!r} is not an address")
-    to = to_checksum_address(payout) if payout else account
-    model = writer.register(keccak(text=name), to)
+    to = _address(payout, "--payout") if payout else account
+    reserved = writer.reserve(keccak(text=name))
+    with out.console.status("waiting until nobody can overtake the registration"):
+        writer.reader.await_time(reserved.usable_at)
+    model = writer.register(reserved, to)
     out.say(f"model {model}: {name}, owner {account}, paid to {to}")
     out.result({"model": model, "name": name, "owner": account, "payout": to})
+
+
+@command.command("payout")
+@_model
+@click.argument("address")
+@with_writer
+@with_output
+def payout_command(model: int, address: str, writer: PoolWriter, out: Output) -> None:
+    """Have MODEL's claims paid to ADDRESS, from 48 hours on."""
+    to = _address(address, "ADDRESS")
+    writer.set_payout(model, to)
+    out.say(f"claims of model {model} are paid to {to} in 48 hours")
+    out.result({"model": model, "payout": to})
+
+
+@command.command("offer")
+@_model
+@click.argument("to", required=False)
+@with_writer
+@with_output
+def offer(model: int, to: str | None, writer: PoolWriter, out: Output) -> None:
+    """Offer MODEL, with all its stake, to the address TO; without TO withdraw the offer.
+
+    TO can accept it in 48 hours, for 14 days.
+    """
+    receiver = _address(to, "TO") if to else _NOBODY
+    writer.offer(model, receiver)
+    out.say(f"model {model} offered to {receiver}" if to else f"model {model} is not offered now")
+    out.result({"model": model, "to": receiver})
+
+
+@command.command("accept")
+@_model
+@click.option(
+    "--version",
+    type=click.IntRange(min=0),
+    help="What `models show` said when you agreed; refused if anything happened since.",
+)
+@with_writer
+@with_output
+def accept(model: int, version: int | None, writer: PoolWriter, out: Output) -> None:
+    """Take over MODEL, which was offered to your address."""
+    writer.accept(model, writer.reader.version_of(model) if version is None else version)
+    account = writer.sender.account.address
+    out.say(f"model {model} is {account}'s now, and its claims are paid there")
+    out.result({"model": model, "owner": account})
+
+
+@command.command("show")
+@_model
+@with_reader
+@with_output
+def show(model: int, reader: PoolReader, out: Output) -> None:
+    """Show MODEL's owner, payout address, offer and version."""
+    owner = reader.owner_of(model)
+    if owner is None:
+        raise InputError(f"model {model} is not registered", "see `assay models list`")
+    to, acceptable_at = reader.offer_of(model)
+    payout, version = reader.payout_of(model), reader.version_of(model)
+    offered = None if to == _NOBODY else {"to": to, "acceptable_at": acceptable_at}
+    out.table(
+        f"Model {model}",
+        ("", ""),
+        [
+            ("owner", owner),
+            ("paid to", payout),
+            ("version", version),
+            ("offered", f"to {to} from {utc(acceptable_at)}" if offered else "no"),
+        ],
+    )
+    out.result(
+        {"model": model, "owner": owner, "payout": payout, "version": version, "offer": offered}
+    )
 
 
 @command.command("list")
@@ -54,3 +136,9 @@ def list_command(reader: PoolReader, out: Output) -> None:
         (row.values() for row in rows),
     )
     out.result({"block": block.number, "models": rows})
+
+
+def _address(text: str, name: str) -> str:
+    if not is_address(text):
+        raise InputError(f"{name} {text!r} is not an address")
+    return to_checksum_address(text)

@@ -1,14 +1,16 @@
-"""``assay round``: announcing rounds and looking at them."""
+"""``assay round``: announcing rounds, looking at them, keeping them going."""
 
-from datetime import UTC, datetime
+from dataclasses import asdict
 
 import click
 
+from oracle.chain.keeper import next_step, take
 from oracle.chain.pool import PoolWriter
 from oracle.chain.reader import PoolReader
 from oracle.cli.options import with_reader, with_writer
 from oracle.cli.output import Output, with_output
 from oracle.cli.schedule import Schedule, with_schedule
+from oracle.cli.times import utc
 from oracle.errors import InputError
 from oracle.settlement.rounds import RoundFacts, phase
 from oracle.settlement.units import nmr
@@ -18,7 +20,7 @@ _PHI_ONE = 10**6
 
 @click.group("round")
 def command() -> None:
-    """Announce rounds and look at them."""
+    """Announce rounds, look at them, keep them going."""
 
 
 @command.command("announce")
@@ -33,25 +35,79 @@ def announce(schedule: Schedule, writer: PoolWriter, out: Output) -> None:
       assay round announce --dev-account 1
     """
     reader = writer.reader
+    lapsed = reader.skippable(reader.newest())
+    if lapsed is not None:
+        writer.skip(lapsed)
+        out.say(f"round {lapsed} was not announced for too long, and is skipped")
     number = reader.state()["last_announced"] + 1
     opens, closes, horizon = schedule.times(reader.newest().timestamp)
     writer.announce(number, opens, closes, horizon, _PHI_ONE)
-    out.say(f"round {number} opens {_utc(opens)}, closes {_utc(closes)}")
+    out.say(f"round {number} opens {utc(opens)}, closes {utc(closes)}")
     out.result({"round": number, "opens": opens, "closes": closes})
+
+
+@command.command("keep")
+@with_writer
+@with_output
+def keep(writer: PoolWriter, out: Output) -> None:
+    """Take the steps that the head round needs and that anyone may take.
+
+    Drains its queue, skips it, ends it without scores, or gives up scores that are withheld, as far
+    as the contract allows now. So a release becomes claimable even if everybody else is gone.
+    """
+    reader, taken = writer.reader, []
+    while True:
+        step = next_step(reader)
+        if not step.call or step.possible_at > reader.newest().timestamp:
+            break
+        take(step, writer)
+        taken.append({"round": step.round, "call": step.call})
+        out.say(f"round {step.round}: {step.call}, because {step.why}")
+    when = f" from {utc(step.possible_at)}" if step.call else ""
+    out.say(f"round {step.round}: {step.why}{when}")
+    out.result({"taken": taken, "next": asdict(step)})
+
+
+@command.command("wind-down")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@with_writer
+@with_output
+def wind_down(yes: bool, writer: PoolWriter, out: Output) -> None:
+    """End the pool for good, where no round has ended for a very long time.
+
+    From then on everybody takes out what is theirs with `assay stake exit`. Anyone may do it, and
+    nobody can undo it.
+    """
+    if not yes:
+        click.confirm("End this pool for good?", abort=True, err=True)
+    writer.wind_down()
+    out.say("the pool is wound down; take your stake out with `assay stake exit`")
+    out.result({"wound_down": True})
+
+
+@command.command("flush")
+@with_writer
+@with_output
+def flush(writer: PoolWriter, out: Output) -> None:
+    """Send what is owed to the burn to the burn vault. Anyone may do it."""
+    owed = writer.reader.totals()["burn_owed"]
+    writer.flush_burn()
+    out.say(f"{nmr(owed)} NMR sent to {writer.reader.addresses.burn_vault}")
+    out.result({"amount": nmr(owed), "burn_vault": writer.reader.addresses.burn_vault})
 
 
 @command.command("list")
 @with_reader
 @with_output
 def list_command(reader: PoolReader, out: Output) -> None:
-    """List the announced rounds that are not settled yet."""
+    """List the announced rounds that have not ended."""
     block = reader.newest()
     facts = list(reader.open_rounds(block))
     out.table(
-        f"Open rounds at {_utc(block.timestamp)}",
+        f"Open rounds at {utc(block.timestamp)}",
         (">round", "phase", "opens", "closes", "scores due"),
         (
-            (f.number, phase(f, block.timestamp), _utc(f.opens), _utc(f.closes), _utc(f.due))
+            (f.number, phase(f, block.timestamp), utc(f.opens), utc(f.closes), utc(f.due))
             for f in facts
         ),
     )
@@ -75,9 +131,9 @@ def show(number: int, reader: PoolReader, out: Output) -> None:
         ("", ""),
         [
             ("phase", phase(facts, block.timestamp)),
-            ("opens", _utc(facts.opens)),
-            ("closes", _utc(facts.closes)),
-            ("scores due", _utc(facts.due)),
+            ("opens", utc(facts.opens)),
+            ("closes", utc(facts.closes)),
+            ("scores due", utc(facts.due)),
             ("phi", announced.phi / _PHI_ONE),
             ("announce hash", "0x" + announced.hash().hex()),
             *(
@@ -102,10 +158,6 @@ def show(number: int, reader: PoolReader, out: Output) -> None:
     )
 
 
-def _utc(timestamp: int) -> str:
-    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
 def _as_json(facts: RoundFacts, now: int) -> dict[str, object]:
     return {
         "round": facts.number,
@@ -113,5 +165,5 @@ def _as_json(facts: RoundFacts, now: int) -> dict[str, object]:
         "opens": facts.opens,
         "closes": facts.closes,
         "due": facts.due,
-        "committed_at": facts.committed_at,
+        "final_at": facts.final_at,
     }

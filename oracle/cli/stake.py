@@ -1,13 +1,18 @@
 """``assay stake``: deposits, releases, claims."""
 
+from pathlib import Path
+
 import click
 
 from oracle.chain.pool import PoolWriter
 from oracle.chain.reader import PoolReader
+from oracle.chain.signed import load_intent, save, sign_intent, signature_of
 from oracle.cli.options import Nmr, with_reader, with_writer
 from oracle.cli.output import Output, with_output
-from oracle.errors import InputError
-from oracle.settlement.units import COMPOUND, TAKE_PROFIT, nmr
+from oracle.cli.times import utc
+from oracle.errors import InputError, RefusedError
+from oracle.settlement.intents import ALL_WEI, StakeAction, StakeIntent
+from oracle.settlement.units import COMPOUND, TAKE_PROFIT, WEI_PER_UNIT, nmr
 
 _MODES = {"compound": COMPOUND, "take-profit": TAKE_PROFIT}
 
@@ -116,5 +121,96 @@ def claim(model: int, writer: PoolWriter, out: Output) -> None:
     """Pay all that is claimable of MODEL to its payout address. Anyone may do it."""
     amount = writer.reader.pool_at(writer.reader.newest().number).out.get(model, 0)
     writer.claim(model)
+    out.say(f"{nmr(amount)} NMR paid to the payout address of model {model}")
+    out.result({"model": model, "amount": nmr(amount)})
+
+
+@command.command("approve")
+@click.argument("amount", type=Nmr())
+@with_writer
+@with_output
+def approve(amount: int, writer: PoolWriter, out: Output) -> None:
+    """Let the pool take AMOUNT NMR, for deposits that somebody else sends."""
+    writer.approve(amount)
+    out.say(f"the pool may take {nmr(amount)} NMR from {writer.sender.account.address}")
+    out.result({"amount": nmr(amount)})
+
+
+@command.command("sign")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("action", type=click.Choice(["deposit", "release", *_MODES]))
+@click.argument("model", type=click.IntRange(0, 2**20 - 1))
+@click.argument("amount", type=Nmr(), required=False)
+@click.option(
+    "--hours", type=click.IntRange(1, 8760), default=24, show_default=True, help="Valid for."
+)
+@with_writer
+@with_output
+def sign(
+    file: Path,
+    action: str,
+    model: int,
+    amount: int | None,
+    hours: int,
+    writer: PoolWriter,
+    out: Output,
+) -> None:
+    """Sign one request for MODEL and write it to FILE, for anybody to send.
+
+    It is good for the round that is open now, and until the model's owner does something else.
+
+    \b
+    Example:
+      assay stake sign r.json release 3 25.5 --dev-account 10
+      assay stake relay r.json --dev-account 20
+    """
+    if action == "deposit" and amount is None:
+        raise InputError("a deposit needs an amount")
+    if action in _MODES and amount is not None:
+        raise InputError("a change of mode has no amount")
+    reader = writer.reader
+    kind = StakeAction.MODE if action in _MODES else StakeAction[action.upper()]
+    wei = ALL_WEI if amount is None else amount * WEI_PER_UNIT
+    intent = StakeIntent(
+        pool=reader.addresses.pool,
+        model=model,
+        action=int(kind),
+        amount=_MODES.get(action, wei),
+        max_round=reader.target(),
+        nonce=reader.nonce_of(model),
+        deadline=reader.newest().timestamp + hours * 3_600,
+    )
+    save(sign_intent(intent, reader.addresses, writer.sender.account), file)
+    out.say(f"{file}: {action} for model {model}, to be sent by {utc(intent.deadline)}")
+    out.result({"file": str(file), "deadline": intent.deadline, "max_round": intent.max_round})
+
+
+@command.command("relay")
+@click.argument("file", type=click.Path(path_type=Path))
+@with_writer
+@with_output
+def relay(file: Path, writer: PoolWriter, out: Output) -> None:
+    """Send the request in FILE that a model's owner signed. Anyone may, once."""
+    reader = writer.reader
+    signed = load_intent(file, reader.addresses)
+    intent = signed.struct()
+    writer.relay(intent, signature_of(signed))
+    what = StakeAction(intent.action).name.lower()
+    out.say(f"{what} for model {intent.model} queued for round {reader.target()}")
+    out.result({"model": intent.model, "action": what})
+
+
+@command.command("exit")
+@click.argument("model", type=click.IntRange(0, 2**20 - 1))
+@with_writer
+@with_output
+def exit_command(model: int, writer: PoolWriter, out: Output) -> None:
+    """Take all that MODEL has out of a pool that was wound down. Anyone may do it."""
+    pool = writer.reader.pool_at(writer.reader.newest().number)
+    rounds = [n for n, queue in pool.queues.items() if model in queue]
+    if not pool.wound_down:
+        raise RefusedError("the pool is not wound down", "use `assay stake release` and `claim`")
+    amount = pool.exit(model, rounds)
+    writer.exit(model, rounds)
     out.say(f"{nmr(amount)} NMR paid to the payout address of model {model}")
     out.result({"model": model, "amount": nmr(amount)})

@@ -47,15 +47,16 @@ def command(
     except OSError as error:
         raise InputError(f"cannot read {file}: {error.strerror}") from None
     where = writer.reader.addresses
+    number = number or writer.reader.target()
     sent = submit(
         raw,
-        number or writer.reader.target(),
+        number,
         model,
         writer.sender.account,
         Domain(where.chain_id, where.pool),
         list(operators) or operator_urls(),
-        writer.reader.receipts_needed(),
-        writer.reader.signers(),
+        writer.reader.receipts_needed(number),
+        writer.reader.members(number),
     )
     announced = writer.reader.announced(sent.key.round)
     for url, receipt in sent.receipts.items():

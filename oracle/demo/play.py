@@ -13,6 +13,7 @@ from oracle.chain.keys import dev_account
 from oracle.chain.pool import PoolWriter
 from oracle.chain.reader import PoolReader
 from oracle.chain.sender import Sender
+from oracle.chain.signed import SignedMandate, sign_mandate, signature_of
 from oracle.datasets.dataset import Dataset
 from oracle.datasets.files import read_targets_csv
 from oracle.datasets.market import build_market
@@ -27,9 +28,10 @@ from oracle.devnet.topology import Topology
 from oracle.errors import AssayError, EnvironmentLacksError, InputError, RefusedError
 from oracle.operator.client import submit
 from oracle.operator.verify import Step, Verification
+from oracle.settlement.intents import StakeAction, StakeMandate
 from oracle.settlement.reference import ReferencePool
 from oracle.settlement.typed_data import Announcement, Domain
-from oracle.settlement.units import TAKE_PROFIT, nmr
+from oracle.settlement.units import TAKE_PROFIT, WEI_PER_UNIT, nmr
 from oracle.store.artefacts import round_path, write_file
 from oracle.tournaments.universe import targets_bytes, universe_bytes
 
@@ -37,6 +39,9 @@ _ROUND = 1
 _LAST_ROUND = 2**32
 _POLL_SECONDS = 0.3
 _PATIENCE_SECONDS = 90
+_RELAYER = 8
+"""Development account that deposits under a mandate."""
+_MANDATE_SECONDS = 86_400
 _SYNTHETIC = {"rows": 300, "features": 20, "eras": 60}
 
 
@@ -128,8 +133,9 @@ class Demo:
         with self.steps.step("Start the operators") as say:
             self.clock.mine(3)
             self.devnet.start_operators(cycle=0.3, stagger=4.0, patience=5.0)
-            operators = self.options.topology.operators
-            say(f"{len(operators)} processes, {self.reader.needed()} signatures needed")
+            topology = self.options.topology
+            needed = topology.tournament.signatures
+            say(f"{len(topology.operators)} processes, {needed} signatures needed")
 
     def _writer(self, staker: int) -> PoolWriter:
         account = dev_account(self.options.topology.stakers.first_account + staker)
@@ -138,11 +144,14 @@ class Demo:
     def _enter(self) -> None:
         players = self.story.players
         with self.steps.step("Register models") as say:
-            for player in players:
+            reserved = [
+                self._writer(player.staker).reserve(keccak(text=player.name)) for player in players
+            ]
+            usable_at = max(each.usable_at for each in reserved)
+            self.clock.advance_to(max(usable_at, self.clock.now() + 1))
+            for player, name in zip(players, reserved, strict=True):
                 writer = self._writer(player.staker)
-                player.model = writer.register(
-                    keccak(text=player.name), writer.sender.account.address
-                )
+                player.model = writer.register(name, writer.sender.account.address)
                 say(f"{player.model + 1} of {len(players)}")
 
     def _announce(self) -> None:
@@ -164,14 +173,52 @@ class Demo:
             for staker in range(self.options.topology.stakers.count):
                 own = [player for player in players if player.staker == staker]
                 self._writer(staker).approve(sum(player.stake for player in own))
+            mandates = self._give_mandates(players)
             for done, player in enumerate(players, 1):
-                self._writer(player.staker).deposit(player.model, player.stake, _ROUND)
+                if player.by_mandate:
+                    self._relay_deposit(mandates[player.staker], player)
+                else:
+                    self._writer(player.staker).deposit(player.model, player.stake, _ROUND)
                 say(f"{done} of {len(players)}")
             takers = [player for player in players if player.takes_profit]
             for player in takers:
                 self._writer(player.staker).set_mode(player.model, TAKE_PROFIT, _ROUND)
             total = sum(player.stake for player in players)
-            say(f"{nmr(total)} NMR on {len(players)} models, {len(takers)} of them take profits")
+            relayed = sum(player.by_mandate for player in players)
+            say(
+                f"{nmr(total)} NMR on {len(players)} models, {relayed} of them by a relayer with "
+                f"a mandate; {len(takers)} take profits"
+            )
+
+    def _give_mandates(self, players: list[Player]) -> dict[int, SignedMandate]:
+        """A mandate of each staker that has somebody else deposit, for just these amounts."""
+        where, now = self.reader.addresses, self.reader.newest().timestamp
+        signed = {}
+        for staker in {player.staker for player in players if player.by_mandate}:
+            own = [player for player in players if player.staker == staker]
+            owner = self._writer(staker).sender.account
+            mandate = StakeMandate(
+                pool=where.pool,
+                owner=owner.address,
+                relayer=dev_account(_RELAYER).address,
+                models=tuple(player.model for player in own),
+                max_deposit=sum(player.stake for player in own) * WEI_PER_UNIT,
+                max_release=0,
+                expiry=now + _MANDATE_SECONDS,
+            )
+            signed[staker] = sign_mandate(mandate, where, owner)
+        return signed
+
+    def _relay_deposit(self, signed: SignedMandate, player: Player) -> None:
+        relayer = Sender(self.reader.web3, self.reader.url, dev_account(_RELAYER))
+        PoolWriter(self.reader, relayer).act_by_mandate(
+            signed.struct(),
+            signature_of(signed),
+            player.model,
+            StakeAction.DEPOSIT,
+            player.stake * WEI_PER_UNIT,
+            _ROUND,
+        )
 
     # ------------------------------------------------------------------ the round
 
@@ -189,7 +236,8 @@ class Demo:
         where = self.reader.addresses
         domain = Domain(where.chain_id, where.pool)
         urls = [operator.url for operator in self.options.topology.operators]
-        needed, signers = self.reader.receipts_needed(), self.reader.signers()
+        needed = self.reader.receipts_needed(_ROUND)
+        signers = self.reader.members(_ROUND)
         taken = 0
         for player in players:
             owner = self._writer(player.staker).sender.account
@@ -212,7 +260,8 @@ class Demo:
                 say(f"{self._attested()} of {len(self.options.topology.operators)} have signed")
                 if self.reader.committed(_ROUND):
                     break
-            say(f"{self.reader.needed()} of {len(self.reader.signers())} signatures committed")
+            needed, members = self.reader.needed(_ROUND), self.reader.members(_ROUND)
+            say(f"{needed} of {len(members)} signatures committed")
 
     def _attested(self) -> int:
         signed = 0
@@ -258,13 +307,19 @@ class Demo:
     # ------------------------------------------------------------------ after the round
 
     def _leave(self) -> None:
-        """One model releases everything; it and the models that took profits claim."""
+        """One model releases everything; it and the models that took profits claim.
+
+        Nobody announces another round, so the operators skip the one that the release joined.
+        """
         leaver = self.story.players[1]
-        following = _ROUND + 1
-        with self.steps.step("A model leaves; profits are claimed") as say:
+        with self.steps.step("A model leaves, with no more rounds; profits are claimed") as say:
             writer = self._writer(leaver.staker)
-            writer.request_release(leaver.model, None, following)
-            self.clock.advance_to(self._announce_by_script(following).closes)
+            writer.request_release(leaver.model, None, _LAST_ROUND)
+            joined = self.reader.target()
+            last_close = self.reader.round_state(joined - 1)["close"]
+            skippable_at = last_close + self.reader.clocks.skip_after
+            if skippable_at > self.clock.now():
+                self.clock.advance_to(skippable_at)
             for _ in self._waiting("the release to be drained"):
                 claimable = self.reader.pool_at(self.reader.newest().number).out
                 if claimable.get(leaver.model):

@@ -11,11 +11,15 @@ TWIN = "twin"
 LATE = "late_riser"
 INVALID = "broken_file"
 _TAKE_PROFIT_EVERY = 5
+_MANDATING_STAKER = 1
 
 
 @dataclass(slots=True)
 class Player:
-    """One model in the tournament. ``stake`` in U; ``model`` is its id once registered."""
+    """One model in the tournament. ``stake`` in U; ``model`` is its id once registered.
+
+    Where ``by_mandate`` its owner signs a mandate and a relayer deposits.
+    """
 
     name: str
     kind: str
@@ -23,6 +27,7 @@ class Player:
     staker: int
     stake: int
     late: bool = False
+    by_mandate: bool = False
     takes_profit: bool = False
     model: int = -1
     refusal: str = ""
@@ -49,6 +54,7 @@ def make_players(trained: Sequence[TrainedModel], stakers: int, seed: int) -> li
             staker=position % stakers,
             stake=random_stakes.randrange(5, 401) * UNITS_PER_NMR,
             late=name == LATE,
+            by_mandate=position % stakers == _MANDATING_STAKER,
             takes_profit=position % _TAKE_PROFIT_EVERY == 0,
         )
         for position, (name, kind, raw) in enumerate(files)

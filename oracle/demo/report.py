@@ -16,7 +16,7 @@ from oracle.demo.play import Story
 from oracle.settlement.units import nmr
 from oracle.store.artefacts import read_file
 
-_CONTRACTS = ("StakePool", "RoundOracle", "ModelRegistry")
+_CONTRACTS = ("StakePool", "RoundOracle", "ModelRegistry", "StakeRelay")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,11 @@ def rows(story: Story) -> list[Row]:
 def _row(story: Story, player: Any, score: dict[str, str] | None) -> Row:
     before, after = (pool.lane(player.model).stake for pool in (story.before, story.after))
     taken = story.after.out.get(player.model, 0) - story.before.out.get(player.model, 0)
-    notes = []
+    notes = ["by mandate"] if player.by_mandate else []
     if taken > 0:
         notes.append("taken")
+    if score and score["level"] != "0":
+        notes.append(f"hardened {score['level']}/15")
     if score and score["on_time"] == "0":
         notes.append("late")
     if player.refusal:

@@ -1,85 +1,59 @@
 """A devnet, declared: chain, tournament, operators, stakers (``topology.toml`` is the default)."""
 
-import json
-import tomllib
 from collections.abc import Sequence
 from decimal import Decimal
-from fractions import Fraction
 from importlib.resources import files
 from pathlib import Path
-from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from oracle.chain.keys import DEV_ACCOUNTS
+from oracle.chain.keys import DEV_ACCOUNTS, dev_account
+from oracle.devnet.profile import (
+    MAX_DELAY,
+    REAL_CHAINS,
+    Address,
+    Part,
+    Roles,
+    Rules,
+    TimelockRoles,
+    exact,
+    read,
+)
 from oracle.errors import InputError
-from oracle.settlement.payout import SCORE_KINDS, Template
-from oracle.settlement.units import MILLIONTH, RATE_ONE, UNITS_PER_NMR
+from oracle.settlement.units import UNITS_PER_NMR
 
-REAL_CHAINS = frozenset({1, 137, 11155111, 80002})
+DEPLOYER, ANNOUNCER = 0, 1
+"""Development accounts of a devnet's deployer and announcer."""
+
 _LOWEST_PORT, _HIGHEST_PORT = 1024, 65535
 _Port = Field(ge=_LOWEST_PORT, le=_HIGHEST_PORT)
 _Account = Field(ge=0, lt=DEV_ACCOUNTS)
 
 
-class _Part(BaseModel):
-    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", frozen=True)
-
-
-class Chain(_Part):
+class Chain(Part):
     chain_id: int = Field(ge=1, lt=2**32)
     port: int = _Port
 
 
-class TemplateSpec(_Part):
-    """A payout template in the units people write: plain decimals and NMR."""
-
-    kinds: tuple[str, str, str]
-    multipliers: tuple[Decimal, Decimal, Decimal]
-    clip_up: Decimal
-    clip_down: Decimal
-    threshold_nmr: Decimal
-    kappa: Decimal
-
-    def template(self) -> Template:
-        first, second, third = (exact(m, MILLIONTH, "multiplier") for m in self.multipliers)
-        kinds = [SCORE_KINDS.get(kind) for kind in self.kinds]
-        if None in kinds:
-            raise InputError(f"score kinds are {', '.join(SCORE_KINDS)}; got {self.kinds}")
-        return Template(
-            kinds=(kinds[0] or 0, kinds[1] or 0, kinds[2] or 0),
-            multipliers=(first, second, third),
-            clip_up=exact(self.clip_up, RATE_ONE, "clip_up"),
-            clip_down=exact(self.clip_down, RATE_ONE, "clip_down"),
-            threshold=exact(self.threshold_nmr, UNITS_PER_NMR, "threshold_nmr"),
-            kappa=exact(self.kappa, MILLIONTH, "kappa"),
-        )
-
-
-class Timing(_Part):
-    """Bounds of the oracle contract, seconds."""
-
-    notice: int
-    gap: int
-    max_ahead: int
-    max_horizon: int
-    grace: int
-    window: int
-
-
-class Vault(_Part):
+class Vault(Part):
     nmr: Decimal
 
 
-class Tournament(_Part):
-    number: Literal[8, 11, 12]
-    signatures: int = Field(ge=1, le=16)
-    template: TemplateSpec
-    timing: Timing
+class Tournament(Rules):
     vault: Vault
 
 
-class Operator(_Part):
+class Governance(Part):
+    """Development accounts of the guardian, who is the timelock's canceller too, and of its
+    proposer; the timelock's delay in seconds; where burned NMR goes, or nothing for a stand-in."""
+
+    guardian: int = Field(6, ge=0, lt=DEV_ACCOUNTS)
+    proposer: int = Field(7, ge=0, lt=DEV_ACCOUNTS)
+    delay: int = Field(7 * 86_400, ge=1, le=MAX_DELAY)
+    burn_vault: Address | None = None
+
+
+class Operator(Part):
     name: str = Field(pattern=r"^[a-z0-9-]{1,32}$")
     port: int = _Port
     account: int = _Account
@@ -89,23 +63,40 @@ class Operator(_Part):
         return f"http://127.0.0.1:{self.port}"
 
 
-class Stakers(_Part):
+class Stakers(Part):
     first_account: int = _Account
     count: int = Field(ge=1, le=200)
     nmr: Decimal
 
 
-class Topology(_Part):
+class Topology(Part):
     """Everything a devnet is made of."""
 
     chain: Chain
     tournament: Tournament
+    governance: Governance = Governance()
     operators: tuple[Operator, ...] = Field(min_length=2, max_length=16)
     stakers: Stakers
 
     @property
     def rpc(self) -> str:
         return f"http://127.0.0.1:{self.chain.port}"
+
+    def roles(self) -> Roles:
+        """Who runs the tournament, by address."""
+        guardian = dev_account(self.governance.guardian).address
+        return Roles(
+            chain_id=self.chain.chain_id,
+            burn_vault=self.governance.burn_vault,
+            announcer=dev_account(ANNOUNCER).address,
+            guardian=guardian,
+            operators=tuple(dev_account(o.account).address for o in self.operators),
+            timelock=TimelockRoles(
+                proposer=dev_account(self.governance.proposer).address,
+                canceller=guardian,
+                delay=self.governance.delay,
+            ),
+        )
 
     def moved(self, base_port: int) -> "Topology":
         """The same with all ports from ``base_port`` on."""
@@ -122,30 +113,10 @@ class Topology(_Part):
         return self.model_copy(update={"chain": chain, "operators": operators})
 
 
-def exact(value: Decimal, scale: int, what: str) -> int:
-    """``value * scale`` as an integer; refuses to round."""
-    # A Fraction, since a Decimal product would round to 28 digits.
-    scaled = Fraction(value) * scale if value.is_finite() else None
-    if scaled is None or scaled.denominator != 1:
-        raise InputError(f"{what} {value} is finer than 1/{scale}")
-    return scaled.numerator
-
-
 def load(path: Path | None = None) -> Topology:
     """The topology in ``path``, or the default one."""
     source = path or files("oracle.devnet").joinpath("topology.toml")
-    try:
-        text = source.read_text()
-        parsed = json.loads(text) if source.name.endswith(".json") else tomllib.loads(text)
-        topology = Topology.model_validate(parsed)
-    except OSError as error:
-        raise InputError(f"cannot read {source}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{source}: {error}") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"{source}: {where}: {first['msg']}") from None
+    topology = read(source, Topology)
     try:
         _check(topology)
     except InputError as error:
@@ -160,14 +131,11 @@ def _check(topology: Topology) -> None:
             f"chain id {topology.chain.chain_id} belongs to a real network",
             "choose a private one, such as 731371: devnet keys are known to everyone",
         )
-    operators, needed = topology.operators, topology.tournament.signatures
-    if not len(operators) < 2 * needed < 2 * len(operators):
-        raise InputError(
-            f"{needed} signatures of {len(operators)} operators",
-            "ask for more than half of the operators and fewer than all",
-        )
+    operators, governance = topology.operators, topology.governance
+    topology.tournament.check(len(operators))
     _require_once("operators: name", [o.name for o in operators])
-    _require_once("operators: account", [o.account for o in operators])
+    accounts = [DEPLOYER, ANNOUNCER, governance.guardian, governance.proposer]
+    _require_once("governance, operators: account", [*accounts, *(o.account for o in operators)])
     _require_once("port", [topology.chain.port, *(o.port for o in operators)])
     stakers = topology.stakers
     if stakers.first_account + stakers.count > DEV_ACCOUNTS:
@@ -175,7 +143,6 @@ def _check(topology: Topology) -> None:
             f"stakers: {stakers.count} accounts from {stakers.first_account} on; "
             f"a devnet has {DEV_ACCOUNTS} in all"
         )
-    topology.tournament.template.template()
     exact(topology.tournament.vault.nmr, UNITS_PER_NMR, "tournament.vault.nmr")
     exact(stakers.nmr, UNITS_PER_NMR, "stakers.nmr")
 

@@ -4,7 +4,7 @@ Bytes in, bytes out. Operators run it before they sign, anyone runs it afterward
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +26,7 @@ from oracle.settlement.manifest import (
 from oracle.settlement.merkle import leaf, root
 from oracle.settlement.payout import SCORE_KINDS
 from oracle.settlement.reference import Stakes
-from oracle.settlement.typed_data import Announcement, Commit
+from oracle.settlement.typed_data import Announcement, Commit, Domain, Submission, recover
 from oracle.settlement.units import LANES_PER_WORD, words_for
 from oracle.settlement.words import ScoreLane, pack_score, score_words
 from oracle.tournaments import by_number
@@ -37,6 +37,8 @@ from oracle.tournaments.universe import parse_targets, parse_universe
 SUPERSEDED = "superseded"
 UNREGISTERED = "unregistered"
 """Reason to reject the submission of a model that was not there at the close block."""
+FORMER_OWNER = "not signed by the owner at the close"
+"""Reason to reject the submission of a model that changed hands before the close."""
 
 
 class EvaluationError(ValueError):
@@ -57,13 +59,15 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class RoundInputs:
-    """All a round's result depends on."""
+    """All a round's result depends on. ``owners`` are those at the close block, of all models with
+    an entry that were registered then."""
 
     chain_id: int
     oracle: str
     announcement: Announcement
     close_block: CloseBlock
     stakes: Stakes
+    owners: Mapping[int, str]
     universe: bytes
     targets: bytes
     entries: Sequence[Entry]
@@ -88,12 +92,17 @@ class _Selection:
 
 
 def select(
-    entries: Iterable[Entry], universe: Sequence[str], rules: SubmissionRules, models: int
+    entries: Iterable[Entry],
+    universe: Sequence[str],
+    rules: SubmissionRules,
+    is_owners: Callable[[Entry], bool],
+    owners: Container[int],
 ) -> _Selection:
     """Each model's counted submission with its predictions, and why every other one does not count.
 
     The valid on-time entry with the highest (sequence, sha256) counts; failing that, the highest
-    valid late one. Models from ``models`` on were not registered at the close block.
+    valid late one. Models that are not in ``owners`` were not registered at the close block;
+    ``is_owners`` says whether the owner at the close block signed an entry.
     """
     by_model: dict[int, list[Entry]] = defaultdict(list)
     for entry in entries:
@@ -101,11 +110,14 @@ def select(
     accepted: list[tuple[Entry, np.ndarray]] = []
     rejected: list[tuple[Entry, str]] = []
     for model in sorted(by_model):
-        if model >= models:
+        if model not in owners:
             rejected += [(entry, UNREGISTERED) for entry in by_model[model]]
             continue
         counted = False
         for entry in sorted(by_model[model], key=_preference, reverse=True):
+            if not is_owners(entry):
+                rejected.append((entry, FORMER_OWNER))
+                continue
             if counted:
                 rejected.append((entry, SUPERSEDED))
                 continue
@@ -140,18 +152,32 @@ def evaluate(inputs: RoundInputs) -> Evaluation:
             f"this release cannot score tournament {rules.number} ({rules.name}), "
             "whose submissions may leave ids out"
         )
-    selection = select(inputs.entries, universe, rules, inputs.stakes.models)
+    owners = _owners(inputs)
+    domain = Domain(inputs.chain_id, announced.pool)
+
+    def is_owners(entry: Entry) -> bool:
+        said = Submission(announced.round, entry.model, entry.sha256, entry.sequence)
+        signer = recover(said, domain, entry.signature)
+        return signer is not None and signer.lower() == owners[entry.model]
+
+    selection = select(inputs.entries, universe, rules, is_owners, owners)
     on_time = [entry.on_time for entry, _ in selection.accepted]
     stakes = [
         inputs.stakes.stakes.get(entry.model, 0) if entry.on_time else 0
         for entry, _ in selection.accepted
     ]
     scores = (
-        score_round(np.stack([values for _, values in selection.accepted]), target, stakes)
+        score_round(
+            np.stack([values for _, values in selection.accepted]),
+            target,
+            stakes,
+            accounts=[owners[entry.model] for entry, _ in selection.accepted],
+        )
         if selection.accepted
         else None
     )
-    lanes, saturated = _lanes(selection.accepted, scores, announced)
+    published = _published(scores, hardened=announced.template.kappa > 0)
+    lanes, saturated = _lanes(selection.accepted, published, announced)
     words = words_for(inputs.stakes.models)
     batches = cut(
         score_words(lanes, words),
@@ -163,10 +189,10 @@ def evaluate(inputs: RoundInputs) -> Evaluation:
         "inputs/announcement.json": canonical(_announcement_json(announced)),
         "inputs/universe.csv": inputs.universe,
         "inputs/targets.csv": inputs.targets,
-        "inputs/stakes.json": canonical(stakes_json(inputs.stakes)),
+        "inputs/stakes.json": canonical(stakes_json(inputs.stakes, owners)),
         "inputs/submissions.json": canonical(_submissions_json(selection)),
         **{f"inputs/submissions/{e.sha256.hex()}": e.raw for e in inputs.entries},
-        "outputs/scores.csv": _scores_csv(selection.accepted, stakes, scores),
+        "outputs/scores.csv": _scores_csv(selection.accepted, stakes, published),
         "outputs/meta_model.csv": _csv("id,value", meta_rows),
         "outputs/batches.json": canonical(_batches_json(batches)),
     }
@@ -206,37 +232,55 @@ def evaluate(inputs: RoundInputs) -> Evaluation:
     return Evaluation(files, manifest, batches, links, commit, scores)
 
 
-def _published(scores: RoundScores | None) -> Sequence[dict[str, int]]:
-    """Scores by name at 10^-9, a mapping a model. TC is zero in this scoring specification."""
+def _owners(inputs: RoundInputs) -> dict[int, str]:
+    """Owner, in lower case, of each registered model with an entry, in the order of the models."""
+    models = sorted({e.model for e in inputs.entries if e.model < inputs.stakes.models})
+    unknown = [model for model in models if model not in inputs.owners]
+    if unknown:
+        raise EvaluationError(f"the owner of model {unknown[0]} is not given")
+    return {model: inputs.owners[model].lower() for model in models}
+
+
+def _published(scores: RoundScores | None, hardened: bool) -> Sequence[dict[str, int]]:
+    """What is published of each model, by name: scores and rho at 10^-9, and the hardening level,
+    0 unless ``hardened``. TC is zero in this scoring specification."""
     if scores is None:
         return []
     return [
-        {"corr": int(corr), "mmc": int(mmc), "tc": 0}
-        for corr, mmc in zip(scores.corr, scores.mmc, strict=True)
+        {
+            "corr": int(corr),
+            "mmc": int(mmc),
+            "tc": 0,
+            "rho": int(rho),
+            "level": int(level) if hardened else 0,
+        }
+        for corr, mmc, rho, level in zip(
+            scores.corr, scores.mmc, scores.rho, scores.levels, strict=True
+        )
     ]
 
 
 def _lanes(
     accepted: Sequence[tuple[Entry, np.ndarray]],
-    scores: RoundScores | None,
+    published: Sequence[dict[str, int]],
     announced: Announcement,
 ) -> tuple[dict[int, ScoreLane], list[Saturated]]:
     """Score lanes of the on-time models, and the scores that did not fit."""
     kinds = _kind_names(announced)
     lanes: dict[int, ScoreLane] = {}
     saturated: list[Saturated] = []
-    for (entry, _), published in zip(accepted, _published(scores), strict=True):
+    for (entry, _), values in zip(accepted, published, strict=True):
         if not entry.on_time:
             continue
         packed = []
         for name in kinds:
-            value = published[name] if name else 0
+            value = values[name] if name else 0
             score, cut_off = pack_score(value)
             packed.append(score)
             if cut_off:
                 saturated.append(Saturated(model=entry.model, score=name, value=value))
         first, second, third = packed
-        lanes[entry.model] = ScoreLane((first, second, third))
+        lanes[entry.model] = ScoreLane((first, second, third), values["level"])
     return lanes, saturated
 
 
@@ -266,18 +310,19 @@ def _csv(header: str, rows: Iterable[Sequence[object]]) -> bytes:
 def _scores_csv(
     accepted: Sequence[tuple[Entry, np.ndarray]],
     stakes: Sequence[int],
-    scores: RoundScores | None,
+    published: Sequence[dict[str, int]],
 ) -> bytes:
     rows = [
-        (entry.model, int(entry.on_time), stake, *published.values())
-        for (entry, _), stake, published in zip(accepted, stakes, _published(scores), strict=True)
+        (entry.model, int(entry.on_time), stake, *values.values())
+        for (entry, _), stake, values in zip(accepted, stakes, published, strict=True)
     ]
-    return _csv("model,on_time,stake,corr,mmc,tc", rows)
+    return _csv("model,on_time,stake,corr,mmc,tc,rho,level", rows)
 
 
-def stakes_json(stakes: Stakes) -> dict[str, Any]:
+def stakes_json(stakes: Stakes, owners: Mapping[int, str]) -> dict[str, Any]:
     return {
         "models": stakes.models,
+        "owners": {str(model): owner for model, owner in owners.items()},
         "stakes": {str(m): str(v) for m, v in sorted(stakes.stakes.items()) if v},
         "take_profit": sorted(stakes.take_profit),
     }

@@ -101,7 +101,7 @@ class Ingest:
             if (
                 announced.opens <= stored.received < due
                 and signer == stored.operator
-                and signer in self.reader.signers()
+                and signer in self.reader.members(key.round)
             ):
                 found.append(stored)
         return found

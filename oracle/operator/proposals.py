@@ -49,5 +49,6 @@ def _basis(inputs: RoundInputs) -> bytes:
     entries = sorted(
         (e.model, e.sequence, e.sha256, e.on_time, e.signature) for e in inputs.entries
     )
-    parts = (inputs.close_block, inputs.stakes, inputs.universe, inputs.targets, entries)
+    owners = sorted(inputs.owners.items())
+    parts = (inputs.close_block, inputs.stakes, owners, inputs.universe, inputs.targets, entries)
     return hashlib.sha256(repr(parts).encode()).digest()

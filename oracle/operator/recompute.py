@@ -31,6 +31,7 @@ _Count = Annotated[int, Field(ge=0, lt=2**53)]
 _Model = Annotated[int, Field(ge=0, lt=MAX_MODELS)]
 _Hash = Annotated[str, Field(pattern="^0x[0-9a-f]{64}$")]
 _ModelKey = Annotated[str, Field(pattern="^(0|[1-9][0-9]{0,6})$")]
+_Address = Annotated[str, Field(pattern="^0x[0-9a-f]{40}$")]
 _Amount = Annotated[str, Field(pattern="^(0|[1-9][0-9]{0,17})$")]
 
 
@@ -48,7 +49,7 @@ class _TemplateJson(_Part):
 
 
 class _AnnouncementJson(_Part):
-    pool: Annotated[str, Field(pattern="^0x[0-9a-f]{40}$")]
+    pool: _Address
     tournament: _Count
     round: _Count
     opens: _Count
@@ -63,6 +64,7 @@ class _AnnouncementJson(_Part):
 
 class _StakesJson(_Part):
     models: Annotated[int, Field(ge=0, le=MAX_MODELS)]
+    owners: dict[_ModelKey, _Address]
     stakes: dict[_ModelKey, _Amount]
     take_profit: list[_Model]
 
@@ -121,12 +123,14 @@ def inputs_of(manifest: Manifest, files: Mapping[str, bytes]) -> RoundInputs:
     """The inputs that a folder's files state; raises ``ArtefactError`` where one is malformed."""
     try:
         submissions = _read(_SUBMISSIONS_JSON, files[_SUBMISSIONS], _SUBMISSIONS)
+        stakes = _read(_STAKES_JSON, files[_STAKES], _STAKES)
         return RoundInputs(
             chain_id=manifest.chain_id,
             oracle=manifest.oracle,
             announcement=parse_announcement(files[_ANNOUNCEMENT]),
             close_block=manifest.close_block,
-            stakes=_stakes(files[_STAKES]),
+            stakes=_stakes(stakes),
+            owners={int(model): owner for model, owner in stakes.owners.items()},
             universe=files["inputs/universe.csv"],
             targets=files["inputs/targets.csv"],
             entries=[
@@ -194,8 +198,7 @@ def _three(values: list[int]) -> tuple[int, int, int]:
     return first, second, third
 
 
-def _stakes(raw: bytes) -> Stakes:
-    read = _read(_STAKES_JSON, raw, _STAKES)
+def _stakes(read: _StakesJson) -> Stakes:
     stakes = {int(model): int(stake) for model, stake in read.stakes.items()}
     if sum(stakes.values()) > MAX_AMOUNT:
         raise ArtefactError(f"{_STAKES}: the stakes sum to more than a pool can hold")

@@ -49,10 +49,10 @@ def run(config: OperatorConfig) -> None:
     _configure_logging()
     account = load_keystore(config.keystore, config.password_file)
     reader = PoolReader.open(config.rpc, config.pool, config.chain_id)
-    if account.address not in reader.signers():
+    if account.address not in reader.operators():
         raise RefusedError(
             f"{account.address} is not an operator of this tournament",
-            f"its operators are {', '.join(reader.signers())}",
+            f"its operators are {', '.join(reader.operators())}",
         )
     config.home.mkdir(parents=True, exist_ok=True)
     journal = Journal(config.home / "journal.sqlite")

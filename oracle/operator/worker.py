@@ -16,6 +16,7 @@ from eth_account.signers.local import LocalAccount
 
 from oracle.chain.pool import PoolWriter
 from oracle.chain.reader import PoolReader
+from oracle.chain.rpc import Block
 from oracle.errors import AssayError, InputError, RefusedError
 from oracle.operator.evaluate import Entry, Evaluation, RoundInputs
 from oracle.operator.ingest import MAX_BYTES, Ingest, Known, counted, on_time
@@ -31,7 +32,7 @@ from oracle.operator.wire import (
 )
 from oracle.settlement.batches import chain, followers
 from oracle.settlement.quorum import Tally, tally
-from oracle.settlement.rounds import Action, OperatorFacts, RoundFacts, next_actions
+from oracle.settlement.rounds import KEEPING, Action, OperatorFacts, RoundFacts, next_actions
 from oracle.settlement.typed_data import Domain, digest, message
 from oracle.store.artefacts import (
     ArtefactError,
@@ -91,6 +92,7 @@ class Worker:
         block = self.reader.finalized()
         for facts in self.reader.open_rounds(block):
             self._guarded(f"round {facts.number}", self._advance, facts, block.timestamp)
+        self._guarded("skip", self._skip, block)
 
     def _guarded(self, what: str, work: Callable[..., None], *arguments: object) -> None:
         try:
@@ -108,8 +110,10 @@ class Worker:
             targets=self.data.has_targets(number),
             attested=self.own_attestation(number) is not None,
         )
+        is_member = self.account.address in self.reader.members(number)
         for action in next_actions(facts, own, now):
-            self._do(action, number)
+            if is_member or action in KEEPING:
+                self._do(action, number)
 
     def _do(self, action: Action, number: int) -> None:
         if action is Action.ATTEST:
@@ -120,6 +124,8 @@ class Worker:
             self._drain(number)
         elif action is Action.SETTLE and self._is_my_turn(number, action):
             self._settle(number)
+        elif action is Action.END_VOID and self._is_my_turn(number, action):
+            self._keep(self.writer.end_void, number)
 
     # ------------------------------------------------------------------ attesting
 
@@ -145,7 +151,8 @@ class Worker:
             self._sign(number, recompute(manifest, check_files(folder, manifest)))
         elif self._synchronise(number):
             result = self._proposals.evaluated(self._inputs(number))
-            if self._agreeing(number, digest(result.commit, self.domain)) < self.reader.needed():
+            agreeing = self._agreeing(number, digest(result.commit, self.domain))
+            if agreeing < self.reader.needed(number):
                 return
             # What a killed try has left unsigned may be of another state.
             shutil.rmtree(folder, ignore_errors=True)
@@ -180,29 +187,26 @@ class Worker:
             raise RefusedError(f"round {number} cannot be evaluated yet")
         close = self.reader.close_block(announced.closes)
         receipts = list(self.journal.receipts(number))
-        enough = self.reader.receipts_needed()
+        enough = self.reader.receipts_needed(number)
         known, in_time = counted(receipts, enough), on_time(receipts, announced.closes, enough)
+        entries = [
+            Entry(s.key.model, s.key.sha256, s.key.sequence, s.key in in_time, s.signature, s.raw)
+            for s in self.journal.submissions(number)
+            if s.key in known
+        ]
+        stakes = self.reader.stakes(number, close)
+        owners = self.reader.owners(close.number)
         where = self.reader.addresses
         return RoundInputs(
             chain_id=where.chain_id,
             oracle=where.oracle,
             announcement=announced,
             close_block=close,
-            stakes=self.reader.stakes(number, close),
+            stakes=stakes,
+            owners={e.model: owners[e.model] for e in entries if e.model < stakes.models},
             universe=self.data.universe(number),
             targets=targets,
-            entries=[
-                Entry(
-                    s.key.model,
-                    s.key.sha256,
-                    s.key.sequence,
-                    s.key in in_time,
-                    s.signature,
-                    s.raw,
-                )
-                for s in self.journal.submissions(number)
-                if s.key in known
-            ],
+            entries=entries,
         )
 
     def _synchronise(self, number: int) -> bool:
@@ -256,17 +260,17 @@ class Worker:
         counted = self._tally(number)
         for who in counted.equivocators:
             _log.error("an operator signed two results", operator=who, round=number)
-        signed = counted.agreed(self.reader.needed())
+        signed = counted.agreed(self.reader.needed(number))
         if signed is not None and self._is_my_turn(number, Action.GATHER):
             own = self.own_attestation(number)
             if own is None or digest(own.attestation().commit, self.domain) != signed:
                 _log.error("the quorum's result is not mine; not sending it", round=number)
                 return
-            signatures = counted.ordered(signed, self.reader.needed())
+            signatures = counted.ordered(signed, self.reader.needed(number))
             self._keep(self.writer.commit, own.attestation().commit, signatures)
 
     def _keep_attestation(self, number: int, found: AttestationMessage) -> None:
-        counted = tally([found.attestation()], self.domain, self.reader.signers())
+        counted = tally([found.attestation()], self.domain, self.reader.members(number))
         content = found.model_dump_json().encode()
         for signed, by in counted.signatures.items():
             for who in by:
@@ -283,9 +287,16 @@ class Worker:
     def _tally(self, number: int) -> Tally:
         paths = sorted((self.folder(number) / "attest").glob("0x*.json"))
         kept = [_read(path).attestation() for path in paths]
-        return tally(kept, self.domain, self.reader.signers())
+        return tally(kept, self.domain, self.reader.signers(number))
 
     # ------------------------------------------------------------------ keeping
+
+    def _skip(self, block: Block) -> None:
+        """Closes a round that nobody announces, so that what waits for it goes on, and so that
+        the pool is never wound down for want of rounds."""
+        number = self.reader.skippable(block)
+        if number is not None:
+            self._keep(self.writer.skip, number)
 
     def _drain(self, number: int) -> None:
         # The newest block may show what the finalized one does not yet: that it is done.
@@ -320,8 +331,10 @@ class Worker:
 
     def _is_my_turn(self, number: int, action: Action) -> bool:
         """Leaders take turns by round; each later one waits ``stagger`` seconds more."""
-        signers = sorted(self.reader.signers(), key=lambda a: int(a, 16))
-        position = (signers.index(self.account.address) + number) % len(signers)
+        members = sorted(self.reader.members(number), key=lambda a: int(a, 16))
+        position = len(members)  # whoever joined or left since comes last
+        if self.account.address in members:
+            position = (members.index(self.account.address) + number) % len(members)
         return self._waited(number, action) >= position * self.stagger
 
 

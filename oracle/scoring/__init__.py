@@ -1,7 +1,7 @@
 """Deterministic scores. Pure: integers and arrays in, integers out (docs/scoring.md).
 
-The functions live in `ranks`, `tables`, `corr`, `mmc` and `meta_model`; `score_round` scores a
-whole round in one call.
+The functions live in `ranks`, `tables`, `corr`, `mmc`, `meta_model` and `hardening`; `score_round`
+scores a whole round in one call.
 """
 
 from oracle.scoring.errors import ScoringError

@@ -1,8 +1,7 @@
 """All scores of a round in one call."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
@@ -16,12 +15,11 @@ from oracle.scoring.checks import (
 )
 from oracle.scoring.corr import corr
 from oracle.scoring.errors import ScoringError
+from oracle.scoring.hardening import hardening
 from oracle.scoring.limits import SCALE
-from oracle.scoring.meta_model import stake_sums
+from oracle.scoring.meta_model import MetaStatus, stake_sums
 from oracle.scoring.mmc import mmc
 from oracle.scoring.ranks import doubled_ranks
-
-MetaStatus = Literal["ok", "no_stake", "constant"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +30,8 @@ class RoundScores:
     (N,), are the meta model's doubled ranks. ``meta_status`` is ``ok``, or why there is no MMC:
     ``no_stake`` (no counted model has stake) or ``constant`` (the stake-weighted mean is the same
     for every row). Then every MMC is 0, every meta rank N + 1 and every meta value one half.
+    ``rho``, (M,), in units of 1e-9, ``levels``, (M,), and ``rho_statuses`` are those of
+    `hardening`.
     """
 
     corr: np.ndarray
@@ -39,6 +39,9 @@ class RoundScores:
     meta_values: np.ndarray
     meta_ranks: np.ndarray
     meta_status: MetaStatus
+    rho: np.ndarray
+    levels: np.ndarray
+    rho_statuses: tuple[MetaStatus, ...]
 
 
 def score_round(
@@ -47,6 +50,7 @@ def score_round(
     stakes: Sequence[int],
     meta_models: Sequence[bool] | np.ndarray | None = None,
     *,
+    accounts: Sequence[Hashable] | np.ndarray | None = None,
     block_models: int | None = None,
 ) -> RoundScores:
     """Score every model of a round.
@@ -54,8 +58,9 @@ def score_round(
     ``predictions``: (M, N) in units of 1e-9 within [0, 1], one model a row; ``target``: (N,) in
     the same units; ``stakes``: one non-negative integer a model, total below 2**56. Where
     ``meta_models``, (M,), is False the model has no weight in the meta model, as with stake 0,
-    but is scored. Beyond its input it needs 2 bytes an element for the ranks, and blocks of
-    ``block_models`` models, whose size never affects a result. Raises ScoringError: see
+    but is scored. ``accounts`` says whose model each is, for the hardening levels; without it each
+    model is an account of its own. Beyond its input it needs 2 bytes an element for the ranks, and
+    blocks of ``block_models`` models, whose size never affects a result. Raises ScoringError: see
     docs/scoring.md; a model's fault names its row in ``models``.
     """
     models, rows = require_matrix(predictions, "predictions")
@@ -63,6 +68,8 @@ def score_round(
     weights = _meta_weights(require_stakes(stakes, models), meta_models)
     ranks = rank_predictions(predictions, block_models)
     meta_values, meta_ranks, status = _meta_model(ranks, weights, block_models)
+    whose = range(models) if accounts is None else accounts
+    hardened = hardening(ranks, weights, whose, block_models)
     return RoundScores(
         corr=corr(ranks, target, block_models),
         mmc=mmc(ranks, meta_ranks, target, block_models)
@@ -71,6 +78,9 @@ def score_round(
         meta_values=meta_values,
         meta_ranks=meta_ranks,
         meta_status=status,
+        rho=hardened.rho,
+        levels=hardened.levels,
+        rho_statuses=hardened.statuses,
     )
 
 

@@ -29,6 +29,9 @@ from oracle.settlement.words import (
     split_word,
 )
 
+MAX_PENDING = 96
+"""Rounds from the head to the last announced one, at most."""
+
 
 class Refused(ValueError):
     """The contract would revert; the text is its reason."""
@@ -58,6 +61,19 @@ class RoundTerms:
     chain_head: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """StakePool's times in seconds (contracts/modules/calendar.vy), by default production's."""
+
+    skip_after: int = 14 * 86_400
+    settle_time: int = 3 * 86_400
+    head_time: int = 4 * 3_600
+    rest_delay: int = 2 * 3_600
+    wind_down_after: int = 150 * 86_400
+    pause: int = 7 * 86_400
+    pause_cooldown: int = 30 * 86_400
+
+
 @dataclass(slots=True)
 class Progress:
     """A begun round: its coefficients, the next admissible batch link and word, its word limit."""
@@ -79,7 +95,7 @@ class Stakes:
 
 @dataclass
 class ReferencePool:
-    """State of one StakePool."""
+    """State of one StakePool. ``closes[0]`` is its construction."""
 
     lanes: dict[int, Lane] = field(default_factory=dict)
     out: dict[int, int] = field(default_factory=dict)
@@ -90,6 +106,12 @@ class ReferencePool:
     vault: int = 0
     burn_owed: int = 0
     progress: Progress | None = None
+    clocks: Clocks = Clocks()
+    head_since: int = 0
+    skipped: set[int] = field(default_factory=set)
+    void_at: dict[int, int] = field(default_factory=dict)
+    paused_until: int = 0
+    wound_down: bool = False
 
     @property
     def total(self) -> int:
@@ -141,18 +163,33 @@ class ReferencePool:
             take_profit=frozenset(m for m, lane in projected.items() if lane.take_profit),
         )
 
-    def schedule(self, number: int, closes: int) -> None:
+    def schedule(self, number: int, closes: int, now: int) -> None:
+        self._require_not_paused(now)
+        self._require_running()
+        _require(number == self.last_announced + 1, "pool: round order")
+        _require(number < self.head + MAX_PENDING, "pool: too many pending")
+        last_close = self.closes.get(number - 1, now)
+        _require(closes > max(now, last_close), "pool: close in the past")
+        lapsed = now >= last_close + self.clocks.skip_after
+        _require(number != self.head or not lapsed, "pool: skip first")
+        self.put_round(number, closes)
+
+    def put_round(self, number: int, closes: int) -> None:
         self.last_announced = number
         self.closes[number] = closes
 
-    def fund(self, amount: int) -> None:
+    def fund(self, amount: int, now: int) -> None:
         _require(amount > 0, "pool: zero amount")
+        self._require_not_paused(now)
+        self._require_running()
         _require(self.held + amount <= MAX_AMOUNT, "pool: capacity")
         self.vault += amount
 
     def deposit(self, model: int, amount: int, now: int) -> int:
         """Queues a deposit for the target round and returns the round."""
         _require(amount >= MIN_STAKE, "pool: below minimum")
+        self._require_not_paused(now)
+        self._require_running()
         _require(self.held + amount <= MAX_AMOUNT, "pool: capacity")
         number = self.target(now)
         self.queue_deposit(number, model, amount)
@@ -161,12 +198,14 @@ class ReferencePool:
     def request_release(self, model: int, amount: int, now: int) -> int:
         """``amount`` of RELEASE_ALL, or any sum beyond it, means everything."""
         _require(amount >= MIN_STAKE, "pool: below minimum")
+        self._require_running()
         number = self.target(now)
         self.queue_release(number, model, amount)
         return number
 
     def set_mode(self, model: int, mode: int, now: int) -> int:
         _require(mode in (COMPOUND, TAKE_PROFIT), "pool: mode")
+        self._require_running()
         number = self.target(now)
         self.queue_mode(number, model, mode)
         return number
@@ -196,9 +235,8 @@ class ReferencePool:
 
     def drain(self, number: int, count: int, now: int) -> int:
         """Applies up to ``count`` records of the head round's queue, newest first."""
-        _require(number == self.head, "pool: not head")
-        _require(number <= self.last_announced and now >= self.closes[number], "pool: open")
-        _require(self.progress is None, "pool: begun")
+        self._require_unbegun_head(number)
+        self._require_closed(number, now)
         queue = self.queues.get(number, {})
         drained = 0
         while queue and drained < count:
@@ -216,8 +254,7 @@ class ReferencePool:
 
     def begin(self, number: int, terms: RoundTerms) -> Coefficients:
         """Fixes the coefficients of the head round; its queue must be empty."""
-        _require(number == self.head, "pool: not head")
-        _require(self.progress is None, "pool: begun")
+        self._require_unbegun_head(number)
         _require(not self.queues.get(number), "pool: queue")
         _require(terms.chain_head != END, "pool: no scores")
         _require(terms.words <= words_for(MAX_MODELS), "pool: too many words")
@@ -225,9 +262,10 @@ class ReferencePool:
         self.progress = Progress(coefficients, terms.chain_head, terms.words)
         return coefficients
 
-    def settle(self, number: int, batch: Batch, following: bytes) -> tuple[int, int]:
+    def settle(self, number: int, batch: Batch, following: bytes, now: int = 0) -> tuple[int, int]:
         """Applies one batch; returns gains and burns (U). ``following`` is the next link."""
         progress = self.progress
+        self._require_running()
         _require(number == self.head, "pool: not head")
         _require(progress is not None, "pool: not begun")
         assert progress is not None
@@ -244,8 +282,7 @@ class ReferencePool:
         self.burn_owed += burns
         progress.cursor, progress.next_word = following, end
         if following == END:
-            self.head += 1
-            self.progress = None
+            self.end_head(now)
         return gains, burns
 
     def _settle_word(self, index: int, word: int, coefficients: Coefficients) -> tuple[int, int]:
@@ -272,3 +309,97 @@ class ReferencePool:
         pairs = zip(batches, followers(batches), strict=True)
         sums = [self.settle(number, batch, following) for batch, following in pairs]
         return sum(g for g, _ in sums), sum(b for _, b in sums)
+
+    # --- rounds without scores, or without all of them ---
+
+    def skip(self, number: int, now: int) -> None:
+        self._require_running()
+        _require(number == self.head, "pool: not head")
+        _require(number == self.last_announced + 1, "pool: announced")
+        earliest = self.closes.get(number - 1, now) + self.clocks.skip_after
+        _require(now >= earliest, "pool: too early")
+        self.put_round(number, now)
+        self.skipped.add(number)
+
+    def end_void(self, number: int, void: bool, now: int) -> None:
+        """``void`` is what the oracle says of the round."""
+        self._require_unbegun_head(number)
+        self._require_closed(number, now)
+        _require(not self.queues.get(number), "pool: queue")
+        _require(number in self.skipped or void, "pool: not void")
+        self.end_head(now)
+
+    def call_void(self, number: int, final_at: int, now: int) -> None:
+        """``final_at`` is when the oracle's result became final."""
+        self._require_running()
+        _require(number == self.head, "pool: not head")
+        _require(number not in self.void_at, "pool: void called")
+        clocks = self.clocks
+        deadline = max(final_at + clocks.settle_time, self.head_since + clocks.head_time)
+        _require(now >= deadline, "pool: too early")
+        self.void_at[number] = now + clocks.rest_delay
+
+    def void_rest(self, number: int, now: int) -> None:
+        self._require_running()
+        _require(number == self.head, "pool: not head")
+        _require(number in self.void_at, "pool: void not called")
+        _require(now >= self.void_at[number], "pool: too early")
+        _require(not self.queues.get(number), "pool: queue")
+        self.end_head(now)
+
+    def wind_down(self, now: int) -> None:
+        self._require_running()
+        _require(now >= self.head_since + self.clocks.wind_down_after, "pool: too early")
+        self.wound_down = True
+
+    def exit(self, model: int, rounds: Sequence[int]) -> int:
+        """What a model gets out of a pool that is wound down, in U."""
+        _require(self.wound_down, "pool: not wound down")
+        waiting = {
+            number: self.queues[number][model]
+            for number in rounds
+            if model in self.queues.get(number, {})
+        }
+        deposits = sum(record.deposit for record in waiting.values())
+        amount = self.lane(model).stake + self.out.get(model, 0) + deposits
+        _require(amount > 0, "pool: nothing to pay")
+        self.lanes.pop(model, None)
+        self.out.pop(model, None)
+        for number, record in waiting.items():
+            self._put(number, model, replace(record, deposit=0))
+        return amount
+
+    def pause(self, now: int) -> None:
+        earliest = self.paused_until + self.clocks.pause_cooldown
+        _require(now >= earliest, "pool: paused lately")
+        self.paused_until = now + self.clocks.pause
+
+    def unpause(self, now: int) -> None:
+        _require(now < self.paused_until, "pool: not paused")
+        self.paused_until = now
+
+    def flush_burn(self) -> int:
+        """What goes to the burn vault, in U."""
+        amount = self.burn_owed
+        _require(amount > 0, "pool: nothing to burn")
+        self.burn_owed = 0
+        return amount
+
+    def end_head(self, now: int) -> None:
+        self.head += 1
+        self.head_since = now
+        self.progress = None
+
+    def _require_running(self) -> None:
+        _require(not self.wound_down, "pool: wound down")
+
+    def _require_not_paused(self, now: int) -> None:
+        _require(now >= self.paused_until, "pool: paused")
+
+    def _require_closed(self, number: int, now: int) -> None:
+        _require(number <= self.last_announced and now >= self.closes[number], "pool: open")
+
+    def _require_unbegun_head(self, number: int) -> None:
+        self._require_running()
+        _require(number == self.head, "pool: not head")
+        _require(self.progress is None, "pool: begun")

@@ -4,7 +4,18 @@ An operator asks it anew every cycle, so a restart at any point is harmless.
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
+
+
+class Status(IntEnum):
+    """A round's status in RoundOracle."""
+
+    UNKNOWN = 0
+    ANNOUNCED = 1
+    COMMITTED = 2
+    FINAL = 3
+    CHALLENGED = 4
+    VOID = 5
 
 
 class Phase(StrEnum):
@@ -15,9 +26,10 @@ class Phase(StrEnum):
     CLOSED = "closed"
     DUE = "due"
     COMMITTED = "committed"
+    CHALLENGED = "challenged"
     FINAL = "final"
-    SETTLED = "settled"
-    MISSED = "missed"
+    VOID = "void"
+    ENDED = "ended"
 
 
 class Action(StrEnum):
@@ -28,29 +40,32 @@ class Action(StrEnum):
     GATHER = "gather signatures and commit"
     DRAIN = "drain the queue"
     SETTLE = "settle"
+    END_VOID = "end the void round"
+
+
+KEEPING = frozenset({Action.DRAIN, Action.SETTLE, Action.END_VOID})
+"""What anyone may do; the rest is for the operators that the round was announced with."""
 
 
 @dataclass(frozen=True, slots=True)
 class RoundFacts:
-    """A round on chain. Times in seconds; ``committed_at`` is None before the commit."""
+    """A round on chain. Times in seconds; ``final_at`` is None before the commit, ``void_at``
+    unless its scores were called withheld."""
 
     number: int
+    status: Status
     opens: int
     closes: int
     horizon: int
-    grace: int
-    window: int
-    committed_at: int | None
+    final_at: int | None
     head: int
     queue_empty: bool
+    skipped: bool = False
+    void_at: int | None = None
 
     @property
     def due(self) -> int:
         return self.closes + self.horizon
-
-    @property
-    def final_at(self) -> int | None:
-        return None if self.committed_at is None else self.committed_at + self.window
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,31 +77,41 @@ class OperatorFacts:
 
 
 def phase(facts: RoundFacts, now: int) -> Phase:
-    """Phase at block time ``now``."""
+    """Phase at block time ``now``, which must be the one that ``facts`` are of."""
     if facts.number < facts.head:
-        return Phase.SETTLED
-    if facts.final_at is not None:
-        return Phase.FINAL if now >= facts.final_at else Phase.COMMITTED
+        return Phase.ENDED
+    if facts.skipped:
+        return Phase.VOID
+    match facts.status:
+        case Status.VOID:
+            return Phase.VOID
+        case Status.CHALLENGED:
+            return Phase.CHALLENGED
+        case Status.COMMITTED:
+            return Phase.COMMITTED
+        case Status.FINAL:
+            return Phase.FINAL
     if now < facts.opens:
         return Phase.UPCOMING
     if now < facts.closes:
         return Phase.OPEN
-    if now < facts.due:
-        return Phase.CLOSED
-    return Phase.DUE if now <= facts.due + facts.grace else Phase.MISSED
+    return Phase.CLOSED if now < facts.due else Phase.DUE
 
 
 def next_actions(facts: RoundFacts, own: OperatorFacts, now: int) -> tuple[Action, ...]:
     """What to do now for this round; nothing of it depends on the order."""
     stage = phase(facts, now)
     actions = []
-    if facts.number == facts.head and now >= facts.closes and not facts.queue_empty:
+    is_head = facts.number == facts.head
+    if is_head and now >= facts.closes and not facts.queue_empty:
         # Needs no commit, so that a release waits for the close only, not for the scores.
         actions.append(Action.DRAIN)
     if stage is Phase.DUE:
         actions.append(_towards_commit(own))
-    if stage is Phase.FINAL and facts.number == facts.head and facts.queue_empty:
+    if stage is Phase.FINAL and is_head and facts.queue_empty:
         actions.append(Action.SETTLE)
+    if stage is Phase.VOID and is_head and facts.queue_empty and now >= facts.closes:
+        actions.append(Action.END_VOID)
     return tuple(actions)
 
 

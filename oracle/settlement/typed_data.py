@@ -4,8 +4,9 @@ Digests are computed by eth-account; this module fixes names, field order and do
 Addresses are 0x strings, hashes are 32 bytes, numbers are ints.
 """
 
-from dataclasses import asdict, dataclass
-from typing import ClassVar
+from dataclasses import asdict, astuple, dataclass
+from dataclasses import fields as dataclass_fields
+from typing import Any, ClassVar
 
 from eth_abi import encode
 from eth_abi.exceptions import EncodingError
@@ -30,7 +31,49 @@ class Domain:
 
 
 @dataclass(frozen=True, slots=True)
-class Commit:
+class Result:
+    """What operators say of a round: RoundOracle's struct of that name. ``at_risk`` in U."""
+
+    close_block_hash: bytes
+    chain_head: bytes
+    at_risk: int
+    words: int
+    manifest: bytes
+    meta_root: bytes
+
+    def argument(self) -> tuple[Any, ...]:
+        """The contract's struct."""
+        return astuple(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What an operator says of a round: the fields that Commit and Confirm begin with."""
+
+    pool: str
+    tournament: int
+    round: int
+    epoch: int
+    announce_hash: bytes
+    close_block_hash: bytes
+    chain_head: bytes
+    at_risk: int
+    words: int
+    manifest: bytes
+    meta_root: bytes
+
+    @property
+    def result(self) -> Result:
+        return Result(*(getattr(self, field.name) for field in dataclass_fields(Result)))
+
+    def argument(self) -> tuple[Any, ...]:
+        """The contract's struct, as a report of equivocation takes it."""
+        challenge_id = self.challenge_id if isinstance(self, Confirm) else bytes(32)
+        return (self.epoch, self.announce_hash, self.result.argument(), challenge_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Commit(Statement):
     """An operator's signature over a round's result."""
 
     fields: ClassVar[dict[str, str]] = {
@@ -46,17 +89,14 @@ class Commit:
         "manifest": "bytes32",
         "meta_root": "bytes32",
     }
-    pool: str
-    tournament: int
-    round: int
-    epoch: int
-    announce_hash: bytes
-    close_block_hash: bytes
-    chain_head: bytes
-    at_risk: int
-    words: int
-    manifest: bytes
-    meta_root: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm(Statement):
+    """An operator's signature over the result of a challenged round."""
+
+    fields: ClassVar[dict[str, str]] = {**Commit.fields, "challenge_id": "bytes32"}
+    challenge_id: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +127,7 @@ class Receipt:
     received: int
 
 
-Struct = Commit | Submission | Receipt
+Struct = Commit | Confirm | Submission | Receipt
 
 
 def message(struct: Struct, domain: Domain) -> SignableMessage:
@@ -102,7 +142,10 @@ def message(struct: Struct, domain: Domain) -> SignableMessage:
         message_types={
             type(struct).__name__: [{"name": n, "type": t} for n, t in struct.fields.items()]
         },
-        message_data=asdict(struct),
+        message_data={
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in asdict(struct).items()
+        },
     )
 
 
@@ -110,6 +153,11 @@ def digest(struct: Struct, domain: Domain) -> bytes:
     """The 32 bytes that are signed."""
     signable = message(struct, domain)
     return keccak(b"\x19" + signable.version + signable.header + signable.body)
+
+
+def struct_hash(struct: Struct) -> bytes:
+    """EIP-712's hashStruct: the same under every domain."""
+    return message(struct, Domain(0, "0x" + "00" * 20)).body
 
 
 def recover(struct: Struct, domain: Domain, signature: bytes) -> str | None:

@@ -28,6 +28,10 @@ def digest(scores: RoundScores) -> str:
     return sha256(scores.corr, scores.mmc, scores.meta_values, scores.meta_ranks)
 
 
+def hardening_digest(scores: RoundScores) -> str:
+    return sha256(scores.rho, scores.levels)
+
+
 def stream(seed: str, count: int) -> np.ndarray:
     """``count`` integers below 2**32 from SHAKE-256 of ``seed``, as int64."""
     data = hashlib.shake_256(seed.encode()).digest(4 * count)
@@ -40,6 +44,21 @@ def synthetic_round(models: int, rows: int) -> RoundScores:
     predictions[::3] -= predictions[::3] % 10**7
     stakes = (stream("stakes", models) << 12).tolist()
     return score_round(predictions, stream("target", rows) % (SCALE + 1), stakes)
+
+
+def copied_round(models: int, rows: int) -> RoundScores:
+    """As `synthetic_round`, but the models share more and more of one signal, from none to all of
+    it, and three neighbours belong to one account."""
+    weights = np.arange(models)[:, None]
+    noise = stream("predictions", models * rows).reshape(models, rows) % (SCALE + 1)
+    signal = stream("signal", rows) % (SCALE + 1)
+    predictions = (weights * signal + (models - 1 - weights) * noise) // (models - 1)
+    predictions[::3] -= predictions[::3] % 10**7
+    stakes = (stream("stakes", models) << 12).tolist()
+    stakes[::5] = [0] * len(stakes[::5])
+    accounts = [model // 3 for model in range(models)]
+    target = stream("target", rows) % (SCALE + 1)
+    return score_round(predictions, target, stakes, accounts=accounts)
 
 
 def golden_cases() -> dict[str, dict[str, list]]:
@@ -57,6 +76,9 @@ def all_digests() -> dict[str, str]:
     found |= {f"normal_table({rows})": sha256(*normal_table(rows)) for rows in TABLE_ROWS}
     found["synthetic_round(60, 5000)"] = digest(synthetic_round(60, 5_000))
     found["synthetic_round(8, 20000)"] = digest(synthetic_round(8, 20_000))
+    cases = golden_cases().items()
+    found |= {f"hardening({name})": hardening_digest(score_case(case)) for name, case in cases}
+    found["hardening(copied_round(60, 5000))"] = hardening_digest(copied_round(60, 5_000))
     return found
 
 

@@ -5,7 +5,7 @@ Amounts are in U unless a name says wei.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import astuple, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,8 @@ from eth_utils import keccak, to_canonical_address, to_checksum_address
 
 from oracle.settlement.batches import END, Batch, chain
 from oracle.settlement.payout import Template
-from oracle.settlement.reference import RoundTerms
-from oracle.settlement.typed_data import SPEC_HASH, Commit, Domain, digest
+from oracle.settlement.reference import Clocks, RoundTerms
+from oracle.settlement.typed_data import SPEC_HASH, Announcement, Commit, Domain, digest
 from oracle.settlement.units import MAX_AMOUNT, UNITS_PER_NMR, WEI_PER_UNIT
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,6 +27,8 @@ TOURNAMENT = 8
 ALL_WEI = 2**256 - 1
 NEVER = 2**256 - 1
 SUPPLY = 8 * MAX_AMOUNT
+FEE = 10**17
+"""Wei that a registration costs."""
 ONE = 10**6
 HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
@@ -51,6 +53,19 @@ class Timing:
     max_horizon: int = 10_000
     grace: int = 1_000
     window: int = 200
+    challenge: int = 500
+
+
+CLOCKS = Clocks(
+    skip_after=20_000,
+    settle_time=800,
+    head_time=400,
+    rest_delay=100,
+    wind_down_after=100_000,
+    pause=600,
+    pause_cooldown=2_000,
+)
+"""Times of StakePool; short as well, but longer than any round of the tests takes."""
 
 
 def operators(n: int) -> list[LocalAccount]:
@@ -76,17 +91,23 @@ def next_addresses(count: int) -> list[str]:
 
 @dataclass
 class System:
-    """The four contracts and the accounts with a role."""
+    """The contracts of a tournament and the accounts with a role."""
 
     token: Any
     pool: Any
     oracle: Any
     registry: Any
+    relay: Any
     signers: list[LocalAccount]
     threshold: int
+    super_quorum: int
     template: Template
     timing: Timing
+    clocks: Clocks
     announcer: str
+    guardian: str
+    governor: str
+    burn_vault: str
     treasury: str
 
     # --- time ---
@@ -104,20 +125,32 @@ class System:
         """An account with ``tokens`` U, all approved, that owns ``models`` new models."""
         account = boa.env.generate_address()
         self.give(account, tokens)
-        for _ in range(models):
-            self.register(account)
+        if models:
+            self.register(account, count=models)
         return account
 
     def give(self, account: str, tokens: int) -> None:
+        """``tokens`` U for an account, all approved for the pool."""
         self.token.transfer(account, tokens * WEI_PER_UNIT, sender=self.treasury)
         self.token.approve(self.pool, ALL_WEI, sender=account)
 
     def owner(self, model: int) -> str:
         return self.registry.owner_of(model)
 
-    def register(self, owner: str, payout: str | None = None) -> int:
-        name_hash = keccak(text=f"model {self.registry.count()}")
-        return self.registry.register(name_hash, payout or owner, sender=owner)
+    def register(self, owner: str, payout: str | None = None, count: int = 1) -> int:
+        """Registers models, reserving their names a second before; returns the last one's id."""
+        fees = count * self.registry.FEE()
+        self.token.transfer(owner, fees, sender=self.treasury)
+        self.token.approve(self.registry, fees, sender=owner)
+        first = self.registry.count()
+        names = [keccak(text=f"model {first + i}") for i in range(count)]
+        salt = bytes(32)
+        for name in names:
+            commitment = self.registry.commitment_of(name, owner, salt)
+            self.registry.reserve(commitment, sender=owner)
+        self.warp(self.now + 1)
+        ids = [self.registry.register(n, payout or owner, salt, sender=owner) for n in names]
+        return ids[-1]
 
     # --- the pool, in U ---
 
@@ -144,19 +177,44 @@ class System:
 
     # --- rounds ---
 
-    def announce(self, k: int, closes_in: int = 500, horizon: int = 300, phi: int = ONE) -> bytes:
-        """Announces a round that opens now; names a series where phi needs one."""
-        series = bytes(32) if phi == ONE else b"\x05" * 32
+    def announce(
+        self,
+        k: int,
+        closes_in: int = 500,
+        horizon: int = 300,
+        phi: int = ONE,
+        opens_in: int = 0,
+    ) -> bytes:
+        """Announces a round; names a series where phi needs one."""
         return self.oracle.announce(
             k,
-            self.now,
+            self.now + opens_in,
             self.now + closes_in,
             horizon,
             phi,
-            series,
+            series_of(phi),
             SPEC_HASH,
             sender=self.announcer,
         )
+
+    def announce_hash(self, k: int) -> bytes:
+        """The hash a round was announced with: what is sealed until its commit."""
+        announced = self.oracle.round_of(k)
+        if not announced.chain_head.strip(b"\0"):
+            return self.oracle.sealed(k)
+        return Announcement(
+            pool=self.pool.address,
+            tournament=TOURNAMENT,
+            round=k,
+            opens=announced.opens,
+            closes=announced.closes,
+            horizon=announced.horizon,
+            phi=announced.phi,
+            series_hash=series_of(announced.phi),
+            spec_hash=SPEC_HASH,
+            epoch=announced.epoch,
+            template=self.template,
+        ).hash()
 
     def commit_struct(self, k: int, chain_head: bytes, at_risk: int, words: int) -> Commit:
         return Commit(
@@ -164,7 +222,7 @@ class System:
             tournament=TOURNAMENT,
             round=k,
             epoch=1,
-            announce_hash=self.oracle.announce_hash(k),
+            announce_hash=self.announce_hash(k),
             close_block_hash=b"\x01" * 32,
             chain_head=chain_head,
             at_risk=at_risk,
@@ -182,16 +240,7 @@ class System:
         return [bytes(signer.unsafe_sign_hash(signed).signature) for signer in signers]
 
     def send_commit(self, commit: Commit, signatures: Sequence[bytes]) -> None:
-        self.oracle.commit(
-            commit.round,
-            commit.close_block_hash,
-            commit.chain_head,
-            commit.at_risk,
-            commit.words,
-            commit.manifest,
-            commit.meta_root,
-            list(signatures),
-        )
+        self.oracle.commit(commit.round, result_of(commit), list(signatures))
 
     def commit(self, k: int, batches: Sequence[Batch], at_risk: int, words: int) -> RoundTerms:
         """Commits a round's batches with just enough signatures; the round must be due."""
@@ -236,27 +285,40 @@ def deploy(
     timing: Timing | None = None,
     n: int = 4,
     threshold: int = 3,
+    super_quorum: int = 0,
     token: Any = None,
+    clocks: Clocks = CLOCKS,
+    governor: str | None = None,
 ) -> System:
     """The contracts of one tournament, deployed as a deployer does: addresses precomputed."""
     timing = timing or Timing()
     if token is None:
         token = compiled("contracts/devnet/ChildNmr.vy").deploy(SUPPLY * WEI_PER_UNIT)
-    pool_at, oracle_at, registry_at = next_addresses(3)
-    announcer = boa.env.generate_address("announcer")
+    pool_at, oracle_at, registry_at, relay_at = next_addresses(4)
+    announcer, guardian = boa.env.generate_address("announcer"), boa.env.generate_address()
+    governor, burn_vault = governor or boa.env.generate_address(), boa.env.generate_address()
     signers = operators(n)
-    pool = compiled("contracts/polygon/StakePool.vy").deploy(token, oracle_at, registry_at)
-    oracle = compiled("contracts/polygon/RoundOracle.vy").deploy(
+    pool = polygon("StakePool").deploy(
+        token, oracle_at, registry_at, relay_at, burn_vault, astuple(clocks)
+    )
+    oracle = polygon("RoundOracle").deploy(
         pool_at,
         TOURNAMENT,
+        token,
+        burn_vault,
+        governor,
         announcer,
+        guardian,
         [signer.address for signer in signers],
         threshold,
-        tuple(asdict(template).values()),
-        tuple(asdict(timing).values()),
+        super_quorum,
+        astuple(template),
+        astuple(timing),
     )
-    registry = compiled("contracts/polygon/ModelRegistry.vy").deploy(pool_at, token)
-    assert (pool.address, oracle.address, registry.address) == (pool_at, oracle_at, registry_at)
+    registry = polygon("ModelRegistry").deploy(pool_at, token, burn_vault, FEE, 1)
+    relay = polygon("StakeRelay").deploy(pool_at, registry_at)
+    deployed = [pool.address, oracle.address, registry.address, relay.address]
+    assert deployed == [pool_at, oracle_at, registry_at, relay_at]
     treasury = boa.env.eoa
     token.approve(pool, ALL_WEI)
     return System(
@@ -264,12 +326,40 @@ def deploy(
         pool=pool,
         oracle=oracle,
         registry=registry,
+        relay=relay,
         signers=signers,
         threshold=threshold,
+        super_quorum=super_quorum,
         template=template,
         timing=timing,
+        clocks=clocks,
         announcer=announcer,
+        guardian=guardian,
+        governor=governor,
+        burn_vault=burn_vault,
         treasury=treasury,
+    )
+
+
+def polygon(name: str) -> Any:
+    """Deployer of a contract of the tournament."""
+    return compiled(f"contracts/polygon/{name}.vy")
+
+
+def series_of(phi: int) -> bytes:
+    """The series hash that the tests name with a phi."""
+    return bytes(32) if phi == ONE else b"\x05" * 32
+
+
+def result_of(commit: Commit) -> tuple[Any, ...]:
+    """The contract's Result in a Commit."""
+    return (
+        commit.close_block_hash,
+        commit.chain_head,
+        commit.at_risk,
+        commit.words,
+        commit.manifest,
+        commit.meta_root,
     )
 
 

@@ -1,196 +1,165 @@
-"""What calls cost on a chain with Prague's prices, held below the figures of docs/contracts.md.
+"""What calls cost, held below the figures of docs/contracts.md at Prague's and Polygon's prices.
 
-Titanoboa runs all calls of a test as if in one transaction. Here each call is one of its own:
-state is committed and access lists are cleared around it, and the intrinsic cost of a transaction,
-the refund and the floor price of calldata (EIP-2028, 2200, 2929, 3529, 7623) are added. The sums
-equal the gas that a local anvil charges.
+The actions are played by gas_actions.py and counted by metering.py, which is held here against a
+real chain.
 """
 
-import random
 from collections.abc import Iterator
 from typing import Any
 
 import boa
 import pytest
-from assay_system import ALL_WEI, NEVER, System, Timing, deploy
+from assay_system import NEVER, System
+from gas_actions import FULL, GROUPS, STAKE, STAKE_WEI, in_use, seed_stakes
+from metering import PIP88, PRAGUE, Touch, measure, rehearse, storage_prices, transaction
+from oracle_steps import RESULT, Steps
+from real_chain import anvil, repeat
+from web3 import Web3
 
-from oracle.settlement.batches import END, Batch, chain, cut
-from oracle.settlement.units import LANES_PER_WORD, UNITS_PER_NMR, WEI_PER_UNIT
-from oracle.settlement.words import Lane, ScoreLane, encode_lane, join_word, score_words
+from oracle.settlement.batches import Batch, followers
 
 pytestmark = pytest.mark.ignore_isolation
 
-NMR = UNITS_PER_NMR
-
-# Upper bounds of gas; a change that costs more has to be argued for here and in docs/contracts.md.
+# Upper bounds of gas, at Prague's prices and at PIP-88's. A change that costs more has to be
+# argued for here and in docs/contracts.md.
 LIMITS = {
-    "settle, per model, 1,000 models": 1_825,
-    "settle, per model, 10,000 models": 1_750,
-    "settle, per model, 1,000 models that take profit": 3_060,
-    "settle, a zero word": 320,
-    "deposit, first of its round": 105_700,
-    "deposit, first of its model": 88_600,
-    "deposit, again": 66_300,
-    "request_release and claim": 125_500,
-    "drain, per record": 9_950,
-    "announce": 118_500,
-    "commit, 3 of 4": 102_500,
-    "commit, 4 of 7": 110_000,
+    "settle a model, full words, 100 models": (2_740, 3_570),
+    "settle a model, full words, 1,000 models": (1_825, 2_475),
+    "settle a model, full words, 10,000 models": (1_750, 2_380),
+    "settle a model, hardening and phi, 100 models": (2_750, 3_580),
+    "settle a model, hardening and phi, 1,000 models": (1_830, 2_480),
+    "settle a model, hardening and phi, 10,000 models": (1_755, 2_385),
+    "settle a model, take profit, 100 models": (3_950, 5_440),
+    "settle a model, take profit, 1,000 models": (3_020, 4_330),
+    "settle a model, take profit, 10,000 models": (2_980, 4_280),
+    "settle a model, two scores, 10,000 models": (1_720, 2_350),
+    "settle a word of zeros": (320, 320),
+    "settle 1,024 words, hardening and phi": (7_170_000, 9_780_000),
+    "settle 350 words, take profit": (9_860_000, 11_970_000),
+    "deposit, first of its model": (87_200, 110_800),
+    "deposit, again": (66_500, 90_000),
+    "request_release": (65_400, 77_200),
+    "claim": (54_100, 67_600),
+    "request_release and claim": (119_500, 144_800),
+    "relay a deposit, first of its model": (104_200, 127_000),
+    "relay a release": (79_000, 90_800),
+    "deposit by mandate, its first use": (131_700, 157_900),
+    "deposit by mandate, again": (93_900, 119_200),
+    "drain a record": (9_920, 12_690),
+    "announce": (122_200, 145_900),
+    "commit, 3 of 4": (87_300, 103_300),
+    "commit, 4 of 7": (95_200, 114_600),
+    "challenge": (103_200, 122_600),
+    "confirm, 5 of 7": (97_200, 125_000),
+    "settle_bond": (45_200, 52_800),
+    "reserve": (45_700, 49_100),
+    "register": (116_300, 135_800),
+    "flush_burn": (44_200, 51_800),
+    "exit, one deposit not drained": (67_400, 90_100),
 }
 
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in GROUPS if "10000" in name]
 
-def transaction(contract: Any, call: str, *arguments: Any, sender: str | None = None) -> int:
-    """Gas of a call as a transaction of its own."""
-    state = boa.env.evm.vm.state
-    function = getattr(contract, call)
-    data = function.prepare_calldata(*arguments)
-    state.lock_changes()
-    function(*arguments, **({} if sender is None else {"sender": sender}))
-    state.lock_changes()
-    computation = contract._computation
-    tokens = sum(4 if byte else 1 for byte in data)
-    used = 21_000 + 4 * tokens + computation.get_gas_used()
-    used -= min(computation.get_gas_refund(), used // 5)
-    return max(used, 21_000 + 10 * tokens)
+
+@pytest.mark.parametrize("group", [*(name for name in GROUPS if "10000" not in name), *SLOW])
+def test_gas__each_action_of_a_group__within_its_limits(group: str) -> None:
+    for name, gas in GROUPS[group]().items():
+        print(f"{name}: {gas.prague:,.0f} gas, PIP-88 {gas.pip88:,.0f}")
+        limit_prague, limit_pip88 = LIMITS[name]
+        assert gas.prague <= limit_prague, name
+        assert gas.pip88 <= limit_pip88, name
+
+
+# ---------------------------------------------------------------------- the meter
+
+
+@pytest.fixture(scope="module")
+def chain() -> Iterator[Web3]:
+    with anvil() as chain:
+        yield chain
 
 
 @pytest.fixture
-def fresh() -> Iterator[System]:
-    """A system in an environment of its own, which commits state for good."""
-    with boa.swap_env(boa.Env()):
-        system = deploy(n=7, threshold=4, timing=Timing(grace=10**7))
-        system.fund(10**6 * NMR)
+def system() -> Iterator[System]:
+    with in_use() as system:
         yield system
 
 
-def seed_stakes(system: System, models: int, *, take_profit: bool = False) -> None:
-    """Puts 10 NMR of stake on each of ``models`` models, straight into storage."""
-    layout = system.pool.compiler_data.storage_layout["storage_layout"]
-    first, holdings = layout["lanes"]["_lanes"]["slot"], layout["books"]["_holdings"]["slot"]
-    out = layout["lanes"]["_out_lanes"]["slot"]
-    address = system.pool.address
-    word = join_word([encode_lane(Lane(10 * NMR, take_profit))] * LANES_PER_WORD)
-    for index in range(models // LANES_PER_WORD):
-        boa.env.set_storage(address, first + index, word)
-        if take_profit:
-            boa.env.set_storage(address, out + index, join_word([1] * LANES_PER_WORD))
-    packed = boa.env.get_storage(address, holdings)
-    boa.env.set_storage(address, holdings, packed + 10 * NMR * models)
+def held_equal(
+    chain: Web3, contract: Any, call: str, *arguments: Any, sender: str | None = None
+) -> None:
+    """The call's gas at both prices, with and without an access list, is a real chain's."""
+    whole = (contract, call, *arguments)
+    polygon = rehearse(*whole, sender=sender, prices=PIP88)
+    listed = rehearse(*whole, sender=sender, access_list=polygon.touches)
+    listed_polygon = rehearse(*whole, sender=sender, prices=PIP88, access_list=polygon.touches)
+    ran = transaction(*whole, sender=sender)
+    real = repeat(chain, ran)
+    assert (ran.gas, polygon.gas) == (real.prague, real.pip88)
+    real = repeat(chain, ran, polygon.touches)
+    assert (listed.gas, listed_polygon.gas) == (real.prague, real.pip88)
 
 
-def full_round(models: int) -> list[Batch]:
-    """Batches in which every model has three scores that are not zero, and a level."""
-    draw = random.Random(1)
-    scores = {
-        m: ScoreLane(
-            tuple(draw.choice((-1, 1)) * draw.randint(1, 80_000) for _ in range(3)),
-            draw.randint(0, 15),
-        )
-        for m in range(models)
-    }
-    return cut(score_words(scores, models // LANES_PER_WORD))
+def test_metering__deposits__charged_as_by_a_real_chain(chain: Web3, system: System) -> None:
+    owner = system.new_staker()
+    system.announce(1)
+    for _ in ("first", "again"):
+        held_equal(chain, system.pool, "deposit", 0, STAKE_WEI, NEVER, sender=owner)
 
 
-def settled(system: System, batches: list[Batch], words: int) -> int:
-    """Gas of settling round 1, its implicit begin included."""
+def test_metering__settles__charged_as_by_a_real_chain(chain: Web3, system: System) -> None:
+    """Two batches: the first begins the round, the last gives a slot back."""
+    seed_stakes(system, 400, take_profit=False)
+    words = tuple(FULL.words(400))
+    batches = [Batch(0, words[:50]), Batch(50, words[50:])]
     system.announce(1)
     system.warp(system.due(1))
-    system.commit(1, batches, 0, words)
+    system.commit(1, batches, STAKE, 100)
     system.warp(system.now + system.timing.window)
-    links = [*chain(batches), END]
-    return sum(
-        transaction(system.pool, "settle", 1, batch.start, following, list(batch.words))
-        for batch, following in zip(batches, links[1:], strict=True)
-    )
+    for batch, following in zip(batches, followers(batches), strict=True):
+        held_equal(chain, system.pool, "settle", 1, batch.start, following, list(batch.words))
 
 
-def hold(name: str, gas: float) -> None:
-    print(f"{name}: {gas:,.0f} gas")
-    assert gas <= LIMITS[name], name
+def test_metering__signatures__charged_as_by_a_real_chain(chain: Web3, system: System) -> None:
+    """A commit: four recoveries, and calldata that is not small."""
+    steps = Steps(system)
+    steps.announce(1)
+    system.warp(system.due(1))
+    signatures = steps.sign(steps.commit_of(1), system.signers[:4])
+    held_equal(chain, system.oracle, "commit", 1, RESULT.argument(), signatures)
 
 
-@pytest.mark.parametrize("models", [1_000, pytest.param(10_000, marks=pytest.mark.slow)])
-def test_gas__settle_full_words(fresh: System, models: int) -> None:
-    seed_stakes(fresh, models)
-    gas = settled(fresh, full_round(models), models // LANES_PER_WORD)
-    assert fresh.pool.state().head == 2
-    assert fresh.pool.totals().burn_owed > 0
-    hold(f"settle, per model, {models:,} models", gas / models)
+@pytest.mark.parametrize(
+    ("touch", "prague", "pip88"),
+    [
+        (Touch(read=True, before=1, after=1), 2_100, 5_460),
+        (Touch(read=False, before=1, after=1), 0, 0),
+        (Touch(read=True, before=1, after=2), 2_100 + 2_900, 5_460 + 2_060),
+        (Touch(read=False, before=1, after=2), 5_000, 5_000),
+        (Touch(read=True, before=0, after=2), 2_100 + 20_000, 5_460 + 20_000),
+        (Touch(read=False, before=0, after=2), 2_100 + 20_000, 2_940 + 20_000),
+        (Touch(read=False, before=1, after=0), 5_000 - 4_800, 5_000 - 3_960),
+    ],
+)
+def test_floor__slot_touched_once__costs_what_the_proposals_say(
+    touch: Touch, prague: int, pip88: int
+) -> None:
+    assert (touch.floor(PRAGUE), touch.floor(PIP88)) == (prague, pip88)
 
 
-def test_gas__settle_take_profit(fresh: System) -> None:
-    seed_stakes(fresh, 1_000, take_profit=True)
-    gas = settled(fresh, full_round(1_000), 250)
-    assert fresh.pool.totals().out > 0
-    hold("settle, per model, 1,000 models that take profit", gas / 1_000)
+def test_measure__a_call__happens_once_and_costs_at_least_its_floor(system: System) -> None:
+    owner = system.new_staker()
+    system.announce(1)
+    gas = measure(system.pool, "deposit", 0, STAKE_WEI, NEVER, sender=owner)
+    assert system.pool.totals().queued == STAKE
+    assert gas.prague_floor < gas.prague < gas.pip88
+    assert gas.pip88_floor < gas.pip88
+    assert gas.largest == gas.pip88
 
 
-def test_gas__settle_zero_words(fresh: System) -> None:
-    one = settled(fresh, [Batch(0, (1,))], 1)
-    with boa.swap_env(boa.Env()):
-        many = settled(deploy(n=7, threshold=4), [Batch(0, (1, *[0] * 1_000))], 1_001)
-    hold("settle, a zero word", (many - one) / 1_000)
-
-
-def test_gas__deposits(fresh: System) -> None:
-    owner = fresh.new_staker(models=3)
-    fresh.announce(1)
-    wei = 10 * NMR * WEI_PER_UNIT
-    arguments = (wei, NEVER)
-    fresh.token.transfer(fresh.pool, 1)
-    first = transaction(fresh.pool, "deposit", 0, *arguments, sender=owner)
-    hold("deposit, first of its round", first)
-    second = transaction(fresh.pool, "deposit", 1, *arguments, sender=owner)
-    hold("deposit, first of its model", second)
-    hold("deposit, again", transaction(fresh.pool, "deposit", 0, *arguments, sender=owner))
-
-
-def test_gas__release_and_claim(fresh: System) -> None:
-    owner = fresh.new_staker(models=2)
-    fresh.deposit(0, 10 * NMR)
-    fresh.announce(1)
-    fresh.play(1, [Batch(0, ())])
-    fresh.announce(2)
-    fresh.deposit(1, 10 * NMR)
-    release = transaction(fresh.pool, "request_release", 0, ALL_WEI, NEVER, sender=owner)
-    fresh.play(2, [Batch(0, ())])
-    claim = transaction(fresh.pool, "claim", 0)
-    print(f"request_release {release:,}, claim {claim:,}")
-    hold("request_release and claim", release + claim)
-
-
-def test_gas__drain(fresh: System) -> None:
-    fresh.new_staker(models=100)
-    fresh.announce(1)
-    for model in range(100):
-        fresh.deposit(model, 10 * NMR)
-    fresh.warp(fresh.due(1))
-    hold("drain, per record", transaction(fresh.pool, "drain", 1, 100) / 100)
-
-
-@pytest.mark.parametrize(("n", "threshold"), [(4, 3), (7, 4)])
-def test_gas__announce_and_commit(n: int, threshold: int) -> None:
-    with boa.swap_env(boa.Env()):
-        system = deploy(n=n, threshold=threshold)
-        system.announce(1)
-        opens, closes = system.now, system.now + 1_000
-        spec, series = b"\x06" * 32, b"\x07" * 32
-        announced = (2, opens, closes, 300, 950_000, series, spec)
-        gas = transaction(system.oracle, "announce", *announced, sender=system.announcer)
-        hold("announce", gas)
-        system.warp(system.due(1))
-        commit = system.commit_struct(1, b"\x04" * 32, at_risk=10**15, words=2_500)
-        signatures = system.sign(commit, system.signers[:threshold])
-        gas = transaction(
-            system.oracle,
-            "commit",
-            1,
-            commit.close_block_hash,
-            commit.chain_head,
-            commit.at_risk,
-            commit.words,
-            commit.manifest,
-            commit.meta_root,
-            signatures,
-        )
-        hold(f"commit, {threshold} of {n}", gas)
+def test_storage_prices__block_left__prague_again(system: System) -> None:
+    opcodes = boa.env.evm.vm.state.computation_class.opcodes
+    before = dict(opcodes)
+    with storage_prices(PIP88):
+        assert opcodes != before
+    assert opcodes == before

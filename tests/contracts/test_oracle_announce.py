@@ -1,17 +1,35 @@
 """RoundOracle: what an announcer may announce, and what it can never choose."""
 
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict, astuple, replace
 from typing import Any
 
 import boa
 import pytest
-from assay_system import ONE, TEMPLATE, TOURNAMENT, System, Timing, compiled, operators, refused
+from assay_system import (
+    ONE,
+    TEMPLATE,
+    TOURNAMENT,
+    System,
+    Timing,
+    compiled,
+    deploy,
+    operators,
+    refused,
+)
 
 from oracle.settlement.payout import Template
 from oracle.settlement.typed_data import SPEC_HASH, Announcement, template_hash
 
+ORACLE = "contracts/polygon/RoundOracle.vy"
 SERIES = b"\x07" * 32
+YEAR = 365 * 86_400
+ZERO = "0x" + "00" * 20
+
+
+@pytest.fixture(scope="module")
+def system() -> System:
+    return deploy(n=7, threshold=4, super_quorum=5)
 
 
 def announce(system: System, **changes: Any) -> bytes:
@@ -52,17 +70,23 @@ def test_announce__valid__stored_logged_and_scheduled(system: System) -> None:
     assert (log.round, log.opens, log.closes, log.horizon) == (1, now + 10, now + 400, 250)
     assert (log.phi, log.series_hash, log.spec_hash, log.epoch) == (950_000, SERIES, SPEC_HASH, 1)
     assert (log.template_hash, log.announce_hash) == (template_hash(TEMPLATE), expected.hash())
-    stored = system.oracle.round_of(1)
-    assert (stored.status, stored.opens, stored.closes, stored.horizon) == (
+    assert tuple(system.oracle.round_of(1)) == (
         1,
         now + 10,
         now + 400,
         250,
+        950_000,
+        1,
+        system.threshold,
+        system.super_quorum,
+        expected.hash(),
+        template_hash(TEMPLATE),
+        bytes(32),
+        *(0, 0, 0, 0),
+        bytes(32),
     )
-    assert (stored.phi, stored.epoch, stored.template_hash) == (950_000, 1, template_hash(TEMPLATE))
-    assert stored.announce_hash == system.oracle.announce_hash(1) == expected.hash()
-    assert (stored.committed_at, stored.final_at, stored.chain_head) == (0, 0, bytes(32))
-    assert tuple(system.oracle.latest()) == (1, now + 400, 950_000, 1, 1)
+    assert system.oracle.sealed(1) == expected.hash()
+    assert tuple(system.oracle.latest()) == (1, now + 400, 950_000, 1, 1, 4, 5)
     assert system.pool.round_state(1).close == now + 400
     assert system.pool.state().last_announced == 1
 
@@ -79,15 +103,21 @@ def test_views__deployed__show_what_was_given(system: System) -> None:
     )
     assert tuple(system.oracle.timing()) == tuple(asdict(system.timing).values())
     assert system.oracle.signers() == [s.address for s in system.signers]
-    assert system.oracle.threshold() == 3
+    assert (system.oracle.threshold(), system.oracle.super_quorum()) == (4, 5)
     assert system.oracle.announcer() == system.announcer
+    assert system.oracle.guardian() == system.guardian
+    assert system.oracle.GOVERNOR() == system.governor
     assert (system.oracle.POOL(), system.oracle.TOURNAMENT()) == (system.pool.address, TOURNAMENT)
-    assert tuple(system.oracle.latest()) == (0, 0, ONE, 1, 1)
-    assert system.oracle.round_of(1).status == 0
+    assert system.oracle.TOKEN() == system.token.address
+    assert system.oracle.BURN_VAULT() == system.burn_vault
+    assert tuple(system.oracle.latest()) == (0, 0, ONE, 1, 1, 4, 5)
+    assert tuple(system.oracle.round_of(1)) == (*[0] * 8, *[bytes(32)] * 3, *[0] * 4, bytes(32))
     assert system.oracle.is_signer(system.signers[0].address, 1)
-    assert system.oracle.is_signer(system.signers[0].address, 2**32 - 1)
+    assert system.oracle.is_signer(system.signers[0].address, 2**12 - 1)
+    assert not system.oracle.is_signer(system.signers[0].address, 2**12)
     assert not system.oracle.is_signer(system.signers[0].address, 0)
     assert not system.oracle.is_signer(system.announcer, 1)
+    assert not system.oracle.is_signer(system.announcer, 0)
 
 
 def test_template__every_field_at_its_limit__survives_packing(make_system: Callable) -> None:
@@ -100,7 +130,7 @@ def test_template__every_field_at_its_limit__survives_packing(make_system: Calla
     ("changes", "reason"),
     [
         ({"k": 0}, "oracle: round order"),
-        ({"k": 2}, "oracle: round order"),
+        ({"k": 2}, "pool: round order"),
         ({"opens": -1}, "bounds: opens in the past"),
         ({"opens": 500}, "bounds: closes before it opens"),
         ({"closes": 99}, "bounds: notice too short"),
@@ -163,6 +193,40 @@ def test_announce__phi_walks_down__reaches_a_half_in_steps(system: System) -> No
     announce(system, k=6, closes=system.now + 800, phi=600_000)
 
 
+def test_announce__number_not_above_the_last__refused(system: System) -> None:
+    announce(system)
+    for k in (0, 1):
+        with refused("oracle: round order"):
+            announce(system, k=k)
+
+
+def test_announce__pool_skipped_a_round__goes_on_after_it(system: System) -> None:
+    system.warp(system.now + system.clocks.skip_after)
+    system.pool.skip(1)
+    with refused("pool: round order"):
+        announce(system)
+    announce(system, k=2)
+    assert system.oracle.round_of(1).status == 0
+    assert not system.oracle.is_void(1)
+    assert system.oracle.latest().number == 2
+
+
+def test_announce__pool_paused__refused(system: System) -> None:
+    system.oracle.pause(sender=system.guardian)
+    with refused("pool: paused"):
+        announce(system)
+    assert system.oracle.latest().number == 0
+
+
+def test_announce__last_answer_beyond_32_bits__refused(make_system: Callable) -> None:
+    timing = Timing()
+    boa.env.timestamp = 2**32 - 1 - 400 - timing.grace - timing.window - timing.challenge
+    system = make_system()
+    with refused("bounds: beyond the last time"):
+        announce(system, closes=system.now + 101)
+    announce(system, closes=system.now + 100)
+
+
 def test_announce__96_rounds_pending__needs_a_settled_one(make_system: Callable) -> None:
     system = make_system(timing=Timing(gap=1))
     for k in range(1, 97):
@@ -192,10 +256,18 @@ def test_constructor__bad_template__refused(
 
 
 @pytest.mark.parametrize("field", list(asdict(Timing())))
-@pytest.mark.parametrize("value", [0, 2**32])
-def test_constructor__bad_timing__refused(make_system: Callable, field: str, value: int) -> None:
+@pytest.mark.parametrize("value", [0, YEAR + 1, 2**256 - 1])
+def test_constructor__bad_timing__refused(field: str, value: int) -> None:
+    arguments = oracle_arguments()
+    arguments[-1] = astuple(replace(Timing(), **{field: value}))
     with refused("bounds: bad timing"):
-        make_system(timing=replace(Timing(), **{field: value}))
+        compiled(ORACLE).deploy(*arguments)
+
+
+def test_constructor__every_time_a_year__accepted() -> None:
+    arguments = oracle_arguments()
+    arguments[-1] = (YEAR,) * 7
+    assert tuple(compiled(ORACLE).deploy(*arguments).timing()) == (YEAR,) * 7
 
 
 def test_constructor__notice_beyond_max_ahead__refused(make_system: Callable) -> None:
@@ -204,52 +276,64 @@ def test_constructor__notice_beyond_max_ahead__refused(make_system: Callable) ->
 
 
 @pytest.mark.parametrize(
-    ("n", "threshold", "reason"),
+    ("n", "threshold", "super_quorum", "reason"),
     [
-        (4, 2, "quorum: bad threshold"),
-        (4, 4, "quorum: bad threshold"),
-        (3, 1, "quorum: bad threshold"),
-        (2, 1, "quorum: bad threshold"),
-        (0, 0, "quorum: bad threshold"),
+        (4, 2, 3, "quorum: bad threshold"),
+        (4, 4, 0, "quorum: bad threshold"),
+        (3, 1, 2, "quorum: bad threshold"),
+        (2, 1, 0, "quorum: bad threshold"),
+        (0, 0, 0, "quorum: bad threshold"),
+        (7, 2**256 - 1, 0, None),
+        (7, 4, 3, "quorum: bad super-quorum"),
+        (7, 4, 4, "quorum: bad super-quorum"),
+        (7, 4, 7, "quorum: bad super-quorum"),
+        (4, 3, 4, "quorum: bad super-quorum"),
     ],
 )
-def test_constructor__bad_threshold__refused(
-    make_system: Callable, n: int, threshold: int, reason: str
+def test_constructor__bad_quorum__refused(
+    make_system: Callable, n: int, threshold: int, super_quorum: int, reason: str | None
 ) -> None:
-    with refused(reason):
-        make_system(n=n, threshold=threshold)
+    with boa.reverts() if reason is None else refused(reason):
+        make_system(n=n, threshold=threshold, super_quorum=super_quorum)
 
 
-@pytest.mark.parametrize(("n", "threshold"), [(3, 2), (4, 3), (7, 4), (16, 15)])
-def test_constructor__good_threshold__accepted(
-    make_system: Callable, n: int, threshold: int
+@pytest.mark.parametrize(
+    ("n", "threshold", "super_quorum"),
+    [(3, 2, 0), (4, 3, 0), (7, 4, 0), (7, 4, 5), (7, 4, 6), (7, 5, 6), (16, 9, 10), (16, 14, 15)],
+)
+def test_constructor__good_quorum__accepted(
+    make_system: Callable, n: int, threshold: int, super_quorum: int
 ) -> None:
-    assert make_system(n=n, threshold=threshold).oracle.threshold() == threshold
+    system = make_system(n=n, threshold=threshold, super_quorum=super_quorum)
+    announce(system)
+    stored = system.oracle.round_of(1)
+    assert (stored.threshold, stored.super_quorum) == (threshold, super_quorum)
 
 
 def oracle_arguments() -> list[Any]:
+    """Of a constructor, with accounts in place of the other contracts."""
     return [
-        boa.env.generate_address(),
+        boa.env.generate_address("pool"),
         TOURNAMENT,
-        boa.env.generate_address(),
+        *(boa.env.generate_address() for _ in range(5)),
         [signer.address for signer in operators(4)],
         3,
-        tuple(asdict(TEMPLATE).values()),
-        tuple(asdict(Timing()).values()),
+        0,
+        astuple(TEMPLATE),
+        astuple(Timing()),
     ]
 
 
 @pytest.mark.parametrize(
     ("position", "value", "reason"),
     [
-        (0, "0x" + "00" * 20, "oracle: zero address"),
-        (2, "0x" + "00" * 20, "oracle: zero address"),
-        (3, ["0x" + "00" * 20, *(s.address for s in operators(3))], "quorum: zero signer"),
-        (3, [s.address for s in operators(2)] * 2, "quorum: signer twice"),
+        *((position, ZERO, "oracle: zero address") for position in (0, 2, 3, 4, 5, 6)),
+        (7, [ZERO, *(s.address for s in operators(3))], "quorum: zero signer"),
+        (7, [s.address for s in operators(2)] * 2, "quorum: signer twice"),
     ],
 )
 def test_constructor__bad_account__refused(position: int, value: Any, reason: str) -> None:
     arguments = oracle_arguments()
     arguments[position] = value
     with refused(reason):
-        compiled("contracts/polygon/RoundOracle.vy").deploy(*arguments)
+        compiled(ORACLE).deploy(*arguments)

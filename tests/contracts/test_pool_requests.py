@@ -1,11 +1,8 @@
 """StakePool: deposit, release, mode, fund and claim, and the round that a request joins."""
 
-from collections.abc import Callable
-from typing import Any
-
 import boa
 import pytest
-from assay_system import ALL_WEI, System, compiled, refused
+from assay_system import ALL_WEI, System, refused
 
 from oracle.settlement.batches import Batch
 from oracle.settlement.units import (
@@ -44,16 +41,18 @@ def test_target__rounds_announced__is_the_first_open_one(system: System) -> None
         assert system.pool.target() == expected
 
 
-def test_target__hint_stored_by_deposits__answers_the_same(system: System, staker: str) -> None:
-    for k in range(1, 4):
-        system.announce(k, closes_in=100 * k)
+def test_target__hint_stored_by_announcements__answers_the_same(
+    system: System, staker: str
+) -> None:
+    """An announcement remembers where the target was: before, at and behind closed rounds."""
     start = system.now
-    for offset, expected in [(0, 1), (150, 2), (250, 3), (300, 4)]:
+    system.announce(1, closes_in=100)
+    system.announce(2, closes_in=200)
+    for offset, k, closes_in, expected in [(0, 3, 300, 1), (150, 4, 250, 2), (400, 5, 500, 5)]:
         system.warp(start + offset)
-        assert system.deposit(0, NMR) == expected
+        system.announce(k, closes_in=closes_in)
         assert system.pool.target() == expected
-    system.announce(4)
-    assert system.pool.target() == 4
+        assert system.deposit(0, NMR) == expected
 
 
 def test_target__96_closed_rounds_pending__found_without_a_hint(system: System) -> None:
@@ -63,17 +62,17 @@ def test_target__96_closed_rounds_pending__found_without_a_hint(system: System) 
     assert system.pool.target() == 97
 
 
-@pytest.mark.slow
 def test_target__hint_far_behind_the_head__found_from_the_head(system: System) -> None:
-    """Without deposits the hint stays at 0, while more than 96 rounds come and go."""
-    for k in range(1, 98):
-        system.announce(k)
-        system.play(k, [Batch(0, ())])
-    assert system.pool.target() == 98
-    system.announce(98)
-    assert system.pool.target() == 98
-    system.warp(system.now + 500)
+    """Rounds that are skipped store no hint, while more than 96 of them come and go."""
+    for k in range(1, 99):
+        system.warp(system.now + system.clocks.skip_after)
+        system.pool.skip(k)
+        system.pool.end_void(k)
     assert system.pool.target() == 99
+    system.announce(99)
+    assert system.pool.target() == 99
+    system.warp(system.now + 500)
+    assert system.pool.target() == 100
 
 
 @pytest.mark.parametrize("call", ["deposit", "request_release", "set_mode"])
@@ -200,6 +199,52 @@ def test_set_mode__unknown__refused(system: System, staker: str, mode: int) -> N
         system.pool.set_mode(0, mode, 9, sender=staker)
 
 
+# --- requests that the relay passes on ---
+
+
+def test_act__each_action__does_what_the_owners_own_call_does(system: System, staker: str) -> None:
+    for action, amount in [(1, 3 * MIN_WEI), (2, MIN_WEI), (3, TAKE_PROFIT)]:
+        assert system.pool.act(0, action, amount, 1, sender=system.relay.address) == 1
+    assert record(system, 1, 0) == QueueRecord(3 * MIN_STAKE, MIN_STAKE, TAKE_PROFIT)
+    assert system.pool.totals().queued == 3 * MIN_STAKE
+    assert system.token.balanceOf(system.pool) == 3 * MIN_WEI
+    assert system.registry.nonce_of(0) == 3
+
+
+@pytest.mark.parametrize("action", [0, 4, 2**255])
+def test_act__unknown_action__refused(system: System, staker: str, action: int) -> None:
+    with refused("pool: action"):
+        system.pool.act(0, action, MIN_WEI, 9, sender=system.relay.address)
+
+
+def test_act__not_relay_or_unknown_model__refused(
+    system: System, staker: str, stranger: str
+) -> None:
+    for sender in (staker, stranger, system.registry.address, system.oracle.address):
+        with refused("pool: not relay"):
+            system.pool.act(0, 2, MIN_WEI, 9, sender=sender)
+    with refused("registry: unknown model"):
+        system.pool.act(4, 2, MIN_WEI, 9, sender=system.relay.address)
+
+
+@pytest.mark.parametrize(
+    ("action", "amount", "reason"),
+    [
+        (1, MIN_WEI - 1, "pool: not whole units"),
+        (1, 0, "pool: below minimum"),
+        (2, MIN_WEI + 1, "pool: not whole units"),
+        (2, 0, "pool: below minimum"),
+        (3, 3, "pool: mode"),
+    ],
+)
+def test_act__bad_amount__refused(
+    system: System, staker: str, action: int, amount: int, reason: str
+) -> None:
+    with refused(reason):
+        system.pool.act(0, action, amount, 9, sender=system.relay.address)
+    assert system.registry.nonce_of(0) == 0
+
+
 # --- fund ---
 
 
@@ -235,7 +280,7 @@ def released(system: System, staker: str) -> System:
 def test_claim__anyone__pays_the_payout_address_once(released: System, stranger: str) -> None:
     payout = released.registry.payout_of(0)
     before = released.token.balanceOf(payout)
-    nonce = released.registry.nonce_of(0)
+    nonce, version = released.registry.nonce_of(0), released.registry.version_of(0)
     assert released.pool.claimable_of(0) == 2 * NMR * WEI_PER_UNIT
     assert released.pool.claim(0, sender=stranger) == 2 * NMR * WEI_PER_UNIT
     (log,) = [e for e in released.pool.get_logs() if type(e).__name__ == "Claimed"]
@@ -243,10 +288,10 @@ def test_claim__anyone__pays_the_payout_address_once(released: System, stranger:
     assert released.token.balanceOf(payout) == before + 2 * NMR * WEI_PER_UNIT
     assert released.claimable(0) == 0
     assert tuple(released.pool.totals()) == (3 * NMR, 0, 0, 0, 0)
-    assert released.registry.nonce_of(0) == nonce + 1
     with refused("pool: nothing to claim"):
         released.pool.claim(0)
-    assert released.registry.nonce_of(0) == nonce + 1
+    assert released.registry.version_of(0) == version + 1
+    assert released.registry.nonce_of(0) == nonce
 
 
 def test_claim__payout_changed__pays_the_address_in_force(released: System) -> None:
@@ -340,24 +385,7 @@ def test_record_of__python_encoder__same_bytes(system: System, staker: str) -> N
     )
 
 
-# --- construction and roles ---
-
-
-def test_constructor__deployed__starts_at_round_one(system: System) -> None:
-    state = system.pool.state()
-    assert (state.head, state.last_announced, state.begun) == (1, 0, False)
-    assert state.head_since == state.last_terminal > 0
-    assert system.pool.TOKEN() == system.token.address
-    assert system.pool.ORACLE() == system.oracle.address
-    assert system.pool.REGISTRY() == system.registry.address
-
-
-@pytest.mark.parametrize("missing", [0, 1, 2])
-def test_constructor__zero_address__refused(missing: int) -> None:
-    arguments: list[Any] = [boa.env.generate_address() for _ in range(3)]
-    arguments[missing] = "0x" + "00" * 20
-    with refused("pool: zero address"):
-        compiled("contracts/polygon/StakePool.vy").deploy(*arguments)
+# --- what the oracle announces ---
 
 
 def test_schedule__not_oracle__refused(system: System) -> None:
@@ -383,17 +411,3 @@ def test_schedule__nonsense_from_the_oracle__refused(
     system.announce(1, closes_in=500)
     with refused(reason):
         system.pool.schedule(k, close + system.now, sender=system.oracle.address)
-
-
-def test_deposit__stopped_token_call__nothing_changes(make_system: Callable) -> None:
-    """A token that answers False instead of reverting is refused as well."""
-    token = compiled("tests/contracts/hostile/SilentToken.vy").deploy()
-    system = make_system(token=token)
-    model = system.register(boa.env.eoa)
-    for call in (
-        lambda: system.pool.deposit(model, MIN_WEI, 9),
-        lambda: system.pool.fund(WEI_PER_UNIT),
-    ):
-        with refused("pool: transfer failed"):
-            call()
-    assert tuple(system.pool.totals()) == (0, 0, 0, 0, 0)

@@ -1,12 +1,12 @@
 """StakePool.begin and settle: the batch chain, the order of rounds, and single payouts by hand."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import astuple, replace
 from typing import Any
 
 import boa
 import pytest
-from assay_system import TEMPLATE, System, compiled, refused
+from assay_system import CLOCKS, TEMPLATE, System, compiled, polygon, refused
 
 from oracle.settlement.batches import END, Batch, chain
 from oracle.settlement.units import (
@@ -294,7 +294,7 @@ def test_settle__batches_in_order__moves_on_and_ends_the_round(
         assert system.pool.state().next_word == reached
     state = system.pool.state()
     assert (state.head, state.begun, state.words, state.next_word) == (2, False, 0, 0)
-    assert state.head_since == state.last_terminal == system.now
+    assert state.head_since == system.now
     with refused("pool: not head"):
         system.settle(1, batches[-1], END)
 
@@ -368,7 +368,7 @@ def lax() -> Callable[..., Any]:
     def deploy(**terms: Any) -> tuple[Any, Any]:
         oracle = compiled("tests/contracts/hostile/LaxOracle.vy").deploy()
         token = compiled("contracts/devnet/ChildNmr.vy").deploy(10**27)
-        pool = compiled("contracts/polygon/StakePool.vy").deploy(token, oracle, token)
+        pool = polygon("StakePool").deploy(token, oracle, token, token, token, astuple(CLOCKS))
         values = {
             "chain_head": b"\x01" * 32,
             "words": 1,
@@ -379,6 +379,7 @@ def lax() -> Callable[..., Any]:
             "clip_down": 10**12,
             "threshold": 1,
             "kappa": 10**6,
+            "final_at": 0,
         }
         oracle.set_terms(pool, tuple((values | terms).values()))
         return pool, oracle

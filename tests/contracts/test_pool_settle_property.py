@@ -1,18 +1,18 @@
 """A whole round on the contracts equals the reference model, whatever the inputs."""
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 
 import boa
 import pytest
-from assay_system import ONE, TEMPLATE, System, deploy
+from assay_system import ONE, System, deploy
 from hypothesis import given
 from hypothesis import strategies as st
+from pool_views import expected, shown
 from settle_strategies import MODELS, WORDS, Cut, amounts, cuts, scored, templates
 
 from oracle.settlement.payout import Template, begin
 from oracle.settlement.reference import ReferencePool
 from oracle.settlement.units import MAX_AMOUNT, RATE_ONE, TAKE_PROFIT
-from oracle.settlement.words import join_word
 
 
 @dataclass(frozen=True)
@@ -40,16 +40,18 @@ scenarios = st.builds(
 )
 
 
-def crowded(template: Template = TEMPLATE, models: int = MODELS) -> System:
-    """A system with ``models`` models of one owner, who has tokens for any stakes."""
-    system = deploy(template=template)
-    system.new_staker(models=models, tokens=2 * MAX_AMOUNT)
+@pytest.fixture(scope="module")
+def crowd() -> System:
+    """A system with all the models, of one owner who has tokens for any stakes."""
+    system = deploy()
+    system.new_staker(models=MODELS, tokens=2 * MAX_AMOUNT)
     return system
 
 
-@pytest.fixture(scope="module")
-def crowd() -> System:
-    return crowded()
+def on_template(system: System, template: Template) -> System:
+    """The system with another payout rule for rounds announced from now on."""
+    system.oracle.add_template(astuple(template), sender=system.governor)
+    return replace(system, template=template)
 
 
 def prepare(system: System, scenario: Scenario) -> ReferencePool:
@@ -57,10 +59,10 @@ def prepare(system: System, scenario: Scenario) -> ReferencePool:
     reference = ReferencePool()
     system.announce(1, phi=scenario.phi)
     now = system.now
-    reference.schedule(1, now + 500)
+    reference.schedule(1, now + 500, now)
     if scenario.vault:
         system.fund(scenario.vault)
-        reference.fund(scenario.vault)
+        reference.fund(scenario.vault, now)
     for model, amount in scenario.stakes.items():
         assert system.deposit(model, amount) == reference.deposit(model, amount, now) == 1
     for model in scenario.take_profit:
@@ -70,28 +72,12 @@ def prepare(system: System, scenario: Scenario) -> ReferencePool:
     return reference
 
 
-def snapshot(system: System) -> tuple:
-    totals = system.pool.totals()
-    return system.pool.lane_words(0, WORDS), system.pool.out_words(0, WORDS), tuple(totals)
-
-
-def expected(reference: ReferencePool) -> tuple:
-    out = [join_word([reference.out.get(4 * i + p, 0) for p in range(4)]) for i in range(WORDS)]
-    totals = (
-        reference.total,
-        reference.queued,
-        reference.out_total,
-        reference.vault,
-        reference.burn_owed,
-    )
-    return [reference.word(i) for i in range(WORDS)], out, totals
-
-
 @pytest.mark.slow
 @given(scenario=scenarios, cut=cuts)
-def test_round__any_inputs__equals_the_reference(scenario: Scenario, cut: Cut) -> None:
-    named = {0, *scenario.stakes, *scenario.take_profit}
-    system = crowded(scenario.template, max(named) + 1)
+def test_round__any_inputs__equals_the_reference(
+    crowd: System, scenario: Scenario, cut: Cut
+) -> None:
+    system = on_template(crowd, scenario.template)
     reference = prepare(system, scenario)
     batches = cut.batches(scenario.words)
     reference.drain(1, MODELS, system.now)
@@ -99,10 +85,15 @@ def test_round__any_inputs__equals_the_reference(scenario: Scenario, cut: Cut) -
     before = {m: reference.lane(m).stake for m in range(MODELS)}
     terms = system.play(1, batches, at_risk=scenario.at_risk, words=WORDS)
     fixed = begin(terms.template, terms.phi, terms.at_risk, reference.total, vault)
-    shown = system.pool.round_state(1).coefficients
-    assert tuple(shown) == (*fixed.c, fixed.up, fixed.down, fixed.hk, fixed.scale)
+    assert tuple(system.pool.round_state(1).coefficients) == (
+        *fixed.c,
+        fixed.up,
+        fixed.down,
+        fixed.hk,
+        fixed.scale,
+    )
     gains, burns = reference.settle_round(1, terms, batches)
-    assert snapshot(system) == expected(reference)
+    assert shown(system, WORDS) == expected(reference, WORDS)
 
     assert gains <= vault
     assert burns == system.pool.totals().burn_owed
@@ -123,14 +114,14 @@ def test_round__any_inputs__equals_the_reference(scenario: Scenario, cut: Cut) -
 def test_round__other_caller_partition_and_drain_pieces__same_end(
     crowd: System, scenario: Scenario, first: Cut, second: Cut, pieces: list[int]
 ) -> None:
-    system = crowd
+    system = on_template(crowd, scenario.template)
     prepare(system, scenario)
     at_risk, words = scenario.at_risk, WORDS
     with boa.env.anchor():
         system.play(1, first.batches(scenario.words), at_risk=at_risk, words=words)
-        one_way = snapshot(system)
+        one_way = shown(system, WORDS)
     with boa.env.prank(boa.env.generate_address("keeper")):
         for piece in pieces:
             system.pool.drain(1, piece)
         system.play(1, second.batches(scenario.words), at_risk=at_risk, words=words)
-    assert snapshot(system) == one_way
+    assert shown(system, WORDS) == one_way

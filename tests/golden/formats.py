@@ -10,12 +10,13 @@ from pathlib import Path
 
 from eth_account import Account
 
-from oracle.settlement import batches, manifest, merkle, typed_data, words
+from oracle.settlement import batches, intents, manifest, merkle, typed_data, words
 from oracle.settlement.payout import Template
 
 PATH = Path(__file__).with_name("formats-v1.json")
 POOL = "0x" + "11" * 20
 ORACLE = "0x" + "22" * 20
+RELAY = "0x" + "88" * 20
 KEY = "0x" + "01" * 32
 TEMPLATE = Template(
     (1, 2, 0), (750_000, 2_250_000, 0), 5 * 10**10, 5 * 10**10, 72 * 10**12, 500_000
@@ -51,6 +52,25 @@ SUBMISSION = typed_data.Submission(
 )
 RECEIPT = typed_data.Receipt(
     round=7, model=5, sha256=b"\x77" * 32, sequence=1_700_000_000_123, received=1_800_000_100
+)
+STAKE_INTENT = intents.StakeIntent(
+    pool=POOL,
+    model=5,
+    action=intents.StakeAction.DEPOSIT,
+    amount=25 * 10**17,
+    max_round=7,
+    nonce=3,
+    deadline=1_800_000_000,
+)
+STAKE_MANDATE = intents.StakeMandate(
+    pool=POOL,
+    owner=Account.from_key(KEY).address,
+    relayer="0x" + "99" * 20,
+    models=(5, 9, 2**20 - 1),
+    max_deposit=10**20,
+    max_release=intents.ALL_WEI,
+    expiry=1_800_000_000,
+    salt=1,
 )
 LANES = [
     words.Lane(0),
@@ -110,6 +130,9 @@ def examples() -> dict[str, object]:
         "commit": _signed(COMMIT, ORACLE),
         "submission": _signed(SUBMISSION, POOL),
         "receipt": _signed(RECEIPT, POOL),
+        "stake_intent": _signed(STAKE_INTENT, RELAY),
+        "stake_mandate": _signed(STAKE_MANDATE, RELAY),
+        "mandate_hash": manifest.hex32(STAKE_MANDATE.hash()),
         "merkle_leaves": [manifest.hex32(leaf) for leaf in leaves],
         "merkle_root": manifest.hex32(merkle.root(leaves)),
         "manifest": MANIFEST.to_bytes().decode(),

@@ -1,13 +1,19 @@
 """A round on a real chain with real operator processes: what came of it."""
 
+import csv
+import io
 import json
+from copy import deepcopy
+from dataclasses import replace
 
 import pytest
 from web3.exceptions import ContractLogicError
 
 from oracle.chain.abi import abi
 from oracle.operator.recompute import inputs_of, read_batches
+from oracle.settlement.payout import Coefficients, change
 from oracle.settlement.reference import RoundTerms
+from oracle.settlement.words import ScoreLane, decode_score_lane, split_word
 from oracle.store.artefacts import check_files, read_file, read_manifest, round_path
 
 pytestmark = [pytest.mark.chain, pytest.mark.slow, pytest.mark.xdist_group("played")]
@@ -21,7 +27,7 @@ def test_settle__every_lane_equals_the_reference_model(played):
     folder, story = played.story.artefacts, played.story
     manifest = read_manifest(folder)
     inputs = inputs_of(manifest, check_files(folder, manifest))
-    expected = story.before
+    expected = deepcopy(story.before)
     gains, burns = expected.settle_round(
         1,
         RoundTerms(
@@ -64,9 +70,56 @@ def test_demo__late_and_broken_models__have_no_stake_at_risk(played):
 
 def test_demo__identical_predictions__have_identical_scores(played):
     lines = read_file(played.story.artefacts, "outputs/scores.csv").decode().splitlines()
-    scores = {int(line.split(",")[0]): line.split(",")[3:] for line in lines[1:]}
+    scores = {int(line.split(",")[0]): line.split(",")[3:6] for line in lines[1:]}
     twin = next(p for p in played.story.players if p.name == "twin")
     assert scores[twin.model] == scores[played.story.players[0].model]
+
+
+def test_demo__mandate__the_relayer_deposited_what_it_allowed(played):
+    reader, story = played.demo.reader, played.story
+    used = reader.relay.events.MandateUsed().get_logs(from_block=0)
+    given = [player for player in story.players if player.by_mandate]
+    assert {log["args"]["model"] for log in used} == {player.model for player in given}
+    last = used[-1]["args"]
+    staker = given[0].staker
+    total = sum(p.stake for p in given if p.staker == staker) * 10**9
+    assert reader.mandate_use(last["owner"], last["mandate"]) == {
+        "deposited": total,
+        "released": 0,
+        "revoked": False,
+    }
+    for player in given:
+        assert story.before.lane(player.model).stake == player.stake
+
+
+def test_demo__models_close_to_the_meta_model__are_hardened_on_chain(played):
+    """Levels are in the score words, and burn more there than the same scores without them."""
+    folder, story = played.story.artefacts, played.story
+    text = read_file(folder, "outputs/scores.csv").decode()
+    levels = {int(row["model"]): int(row["level"]) for row in csv.DictReader(io.StringIO(text))}
+    burned = {
+        player.model: story.before.lane(player.model).stake - story.after.lane(player.model).stake
+        for player in story.players
+    }
+    assert any(levels[model] for model in levels)
+    lanes = {
+        4 * index + position: decode_score_lane(bits)
+        for batch in read_batches(folder)
+        for index, word in enumerate(batch.words, batch.start)
+        for position, bits in enumerate(split_word(word))
+    }
+    on_time = [model for model, lane in lanes.items() if lane != ScoreLane()]
+    assert {model: lanes[model].level for model in on_time} == {m: levels[m] for m in on_time}
+    coefficients = Coefficients(**_coefficients(played.demo.reader))
+    for model in on_time:
+        plain = change(coefficients, story.before.lane(model).stake, replace(lanes[model], level=0))
+        if plain < 0:
+            assert burned[model] >= -plain
+
+
+def _coefficients(reader):
+    c1, c2, c3, up, down, hk, scale = reader.round_state(1)["coefficients"]
+    return {"c": (c1, c2, c3), "up": up, "down": down, "hk": hk, "scale": scale}
 
 
 def test_pool__balance__covers_what_it_holds_exactly(played):
@@ -80,15 +133,6 @@ def test_pool__balance__covers_what_it_holds_exactly(played):
 def test_commit__a_second_one_for_the_round__is_refused(played):
     reader = played.demo.reader
     commit = reader.committed(1)
-    call = reader.oracle.functions.commit(
-        1,
-        commit.close_block_hash,
-        commit.chain_head,
-        commit.at_risk,
-        commit.words,
-        commit.manifest,
-        commit.meta_root,
-        [],
-    )
+    call = reader.oracle.functions.commit(1, commit.result.argument(), [])
     with pytest.raises(ContractLogicError, match="oracle: already committed"):
         call.call()

@@ -140,6 +140,18 @@ def test_verify__a_stake_changed_consistently__differs_from_the_chain(played, co
         verify(copy, played.rpc)
 
 
+def test_verify__an_owner_changed_consistently__differs_from_the_chain(played, copy):
+    """Owners decide on accounts, and so on hardening."""
+    manifest, files = read_round(copy)
+    stakes = json.loads(files["inputs/stakes.json"])
+    first, second = list(stakes["owners"])[:2]
+    stakes["owners"][first] = stakes["owners"][second]
+    files["inputs/stakes.json"] = canonical(stakes)
+    rewrite_everything(copy, manifest, files)
+    with pytest.raises(DifferenceError, match=r"stakes: .*not the pool's state"):
+        verify(copy, played.rpc)
+
+
 def test_verify__one_signature_changed__names_the_operator(played, copy):
     path = sorted((copy / "attest").glob("*.json"))[0]
     shown = json.loads(path.read_bytes())

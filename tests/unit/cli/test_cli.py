@@ -24,7 +24,7 @@ TREE = frozenset(
     [
         *("demo", "devnet", "data", "score", "audit", "verify", "watch", "dispute", "simulate"),
         *("submit", "models", "leaderboard", "diagnostics", "stake", "wallet", "bridge"),
-        *("operator", "round"),
+        *("operator", "round", "mandate"),
     ]
 )
 PREDICTIONS = "id,prediction\na,0.1\nb,0.4\nc,0.2\nd,0.9\n"

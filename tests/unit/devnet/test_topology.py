@@ -38,7 +38,7 @@ def test_load__nothing_named__the_packaged_default() -> None:
         clip_up=RATE_ONE // 20,
         clip_down=RATE_ONE // 20,
         threshold=72_000 * UNITS_PER_NMR,
-        kappa=0,
+        kappa=500_000,
     )
     assert topology.rpc == f"http://127.0.0.1:{topology.chain.port}"
     assert len({o.url for o in topology.operators}) == len(topology.operators) == 4
@@ -48,6 +48,29 @@ def test_load__toml_copy_and_json_dump__the_same(tmp_path: Path) -> None:
     toml = tmp_path / "mine.toml"
     toml.write_text(files("oracle.devnet").joinpath("topology.toml").read_text())
     assert load(toml) == load(_written(tmp_path, lambda _: None)) == load()
+
+
+@pytest.mark.parametrize(
+    ("table", "field"),
+    [
+        ("tournament", "super_quorum"),
+        ("tournament", "registry_fee_nmr"),
+        ("tournament", "clocks"),
+        ("tournament", "timing.challenge"),
+        ("", "governance"),
+    ],
+)
+def test_load__field_left_out__has_the_default_files_value(
+    tmp_path: Path, table: str, field: str
+) -> None:
+    def leave_out(topology: dict[str, Any]) -> None:
+        place = topology[table] if table else topology
+        *groups, last = field.split(".")
+        for group in groups:
+            place = place[group]
+        del place[last]
+
+    assert load(_written(tmp_path, leave_out)) == load()
 
 
 @pytest.mark.parametrize("chain_id", sorted(REAL_CHAINS))
@@ -85,6 +108,15 @@ def _template(**changes: object) -> Callable[[dict[str, Any]], None]:
         (lambda t: t["tournament"].update(signatures=2), "signatures"),
         (lambda t: t["operators"][1].update(name="operator-1"), "operators.*name"),
         (lambda t: t["operators"][1].update(account=2), "operators.*account"),
+        (lambda t: t["operators"][1].update(account=0), "operators.*account 0"),
+        (lambda t: t["operators"][1].update(account=6), "operators.*account 6"),
+        (lambda t: t["governance"].update(guardian=1), "governance.*account 1"),
+        (lambda t: t["governance"].update(proposer=6), "governance.*account 6"),
+        (lambda t: t["governance"].update(proposer=64), r"governance\.proposer: "),
+        (lambda t: t["governance"].update(delay=0), r"governance\.delay: "),
+        (lambda t: t["governance"].update(burn_vault="0x1"), r"governance\.burn_vault: "),
+        (lambda t: t["tournament"].update(super_quorum=4), "super-quorum of 4"),
+        (lambda t: t["tournament"].update(registry_fee_nmr="0"), "registry_fee_nmr 0"),
         (lambda t: t["operators"][1].update(port=28_601), "port 28601"),
         (lambda t: t["operators"][1].update(port=28_545), "port 28545"),
         (_template(kinds=["CORR", "SHARPE", "NONE"]), "score kinds are .*SHARPE"),

@@ -3,16 +3,22 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+from eth_utils import keccak
 
-from oracle.operator.evaluate import Entry, RoundInputs
+from oracle.operator.evaluate import Entry, Evaluation, RoundInputs
 from oracle.scoring.limits import SCALE
+from oracle.scoring.round import RoundScores, score_round
 from oracle.settlement.manifest import CloseBlock
 from oracle.settlement.payout import Template
 from oracle.settlement.reference import Stakes
-from oracle.settlement.typed_data import SPEC_HASH, Announcement
+from oracle.settlement.typed_data import SPEC_HASH, Announcement, Domain, Submission, message
 from oracle.settlement.units import MILLIONTH, RATE_ONE, UNITS_PER_NMR
+from oracle.settlement.words import ScoreLane, decode_score_lane, split_word
 from oracle.tournaments.decimals import decimal_text
 from oracle.tournaments.universe import targets_bytes, universe_bytes
 
@@ -35,6 +41,7 @@ ANNOUNCEMENT = Announcement(
     epoch=1,
     template=TEMPLATE,
 )
+DOMAIN = Domain(731371, POOL)
 CLOSE = CloseBlock(number=99, hash="0x" + "33" * 32, timestamp=1_800_003_599)
 
 _random = np.random.default_rng(7)
@@ -53,6 +60,16 @@ def predictions(model: int, version: int = 0) -> np.ndarray:
     return (noise * 9 + TARGET * (model % 3)) // (9 + model % 3)
 
 
+@cache
+def account(model: int) -> LocalAccount:
+    """Models 0 and 4 belong to one account, every other one to its own."""
+    return Account.from_key(keccak(text=f"owner of {0 if model == 4 else model}"))
+
+
+def owner(model: int) -> str:
+    return account(model).address.lower()
+
+
 def entry(
     model: int,
     raw: bytes | None = None,
@@ -60,10 +77,14 @@ def entry(
     sequence: int = 1,
     on_time: bool = True,
     version: int = 0,
+    by: LocalAccount | None = None,
 ) -> Entry:
+    """A submission that the model's owner signed, or somebody else, ``by``."""
     raw = csv(predictions(model, version)) if raw is None else raw
-    signature = hashlib.sha256(b"%d.%d" % (model, sequence)).digest() * 2 + b"\x1b"
-    return Entry(model, hashlib.sha256(raw).digest(), sequence, on_time, signature, raw)
+    sha256 = hashlib.sha256(raw).digest()
+    said = message(Submission(ANNOUNCEMENT.round, model, sha256, sequence), DOMAIN)
+    signature = bytes((by or account(model)).sign_message(said).signature)
+    return Entry(model, sha256, sequence, on_time, signature, raw)
 
 
 INVALID = csv([SCALE // 2] * ROWS)
@@ -90,14 +111,42 @@ STAKES = Stakes(
 
 def inputs(**changes: object) -> RoundInputs:
     """The round; ``changes`` replace fields of its inputs."""
+    entries = changes.get("entries", ENTRIES)
     base = RoundInputs(
         chain_id=731371,
         oracle=ORACLE,
         announcement=ANNOUNCEMENT,
         close_block=CLOSE,
         stakes=STAKES,
+        owners={m: owner(m) for m in (*range(MODELS), *(e.model for e in entries))},
         universe=universe_bytes(IDS),
         targets=targets_bytes(IDS, TARGET),
         entries=ENTRIES,
     )
     return replace(base, **changes)
+
+
+def csv_rows(result: Evaluation, path: str = "outputs/scores.csv") -> list[dict[str, str]]:
+    """Rows of a published table by column."""
+    header, *lines = result.files[path].decode().splitlines()
+    return [dict(zip(header.split(","), line.split(","), strict=True)) for line in lines]
+
+
+def score_lanes(result: Evaluation) -> dict[int, ScoreLane]:
+    """Non-zero lanes of the batches by model."""
+    return {
+        4 * index + place: decode_score_lane(bits)
+        for batch in result.batches
+        for index, word in enumerate(batch.words, batch.start)
+        for place, bits in enumerate(split_word(word))
+        if bits
+    }
+
+
+def scored(models: Sequence[int], stakes: Sequence[int]) -> RoundScores:
+    """The scoring room's own result for the models that count in the round."""
+    values = {**{m: predictions(m) for m in models}, SUPERSEDING: predictions(SUPERSEDING, 1)}
+    values[COPYCAT] = predictions(1)
+    return score_round(
+        np.stack([values[m] for m in models]), TARGET, stakes, accounts=list(map(owner, models))
+    )

@@ -10,9 +10,23 @@ import pytest
 import synthetic_round as given_round
 from hypothesis import given
 from hypothesis import strategies as st
-from synthetic_round import ENTRIES, IDS, MODELS, ROWS, STAKES, csv, entry, inputs, predictions
+from synthetic_round import (
+    ENTRIES,
+    IDS,
+    MODELS,
+    ROWS,
+    STAKES,
+    csv,
+    csv_rows,
+    entry,
+    inputs,
+    predictions,
+    score_lanes,
+    scored,
+)
 
 from oracle.operator.evaluate import (
+    FORMER_OWNER,
     SUPERSEDED,
     UNREGISTERED,
     Entry,
@@ -21,14 +35,13 @@ from oracle.operator.evaluate import (
     evaluate,
 )
 from oracle.scoring.limits import SCALE
-from oracle.scoring.round import score_round
 from oracle.settlement.batches import Batch, chain
 from oracle.settlement.manifest import Saturated, hex32
 from oracle.settlement.merkle import leaf, root
 from oracle.settlement.reference import Stakes
 from oracle.settlement.typed_data import Domain, digest
 from oracle.settlement.units import UNITS_PER_NMR, words_for
-from oracle.settlement.words import ScoreLane, decode_score_lane, pack_score, split_word
+from oracle.settlement.words import ScoreLane, pack_score
 from oracle.tournaments.universe import targets_bytes, universe_bytes
 
 DOMAIN = Domain(731371, given_round.ORACLE)
@@ -39,24 +52,8 @@ def result() -> Evaluation:
     return evaluate(inputs())
 
 
-def _rows(result: Evaluation, path: str = "outputs/scores.csv") -> list[dict[str, str]]:
-    header, *lines = result.files[path].decode().splitlines()
-    return [dict(zip(header.split(","), line.split(","), strict=True)) for line in lines]
-
-
 def _listed(result: Evaluation) -> dict[str, list[dict[str, object]]]:
     return json.loads(result.files["inputs/submissions.json"])
-
-
-def _lanes(result: Evaluation) -> dict[int, ScoreLane]:
-    """Non-zero lanes of the batches by model."""
-    return {
-        4 * index + place: decode_score_lane(bits)
-        for batch in result.batches
-        for index, word in enumerate(batch.words, batch.start)
-        for place, bits in enumerate(split_word(word))
-        if bits
-    }
 
 
 # ---------------------------------------------------------------------- which one counts
@@ -109,7 +106,7 @@ def test_evaluate__equal_sequence__larger_hash_counts() -> None:
 def test_evaluate__on_time_invalid_and_late_valid__the_late_one_is_scored() -> None:
     late = entry(0, sequence=2, on_time=False)
     found = evaluate(inputs(entries=[entry(0, given_round.INVALID), late, entry(1)]))
-    assert [(r["model"], r["on_time"]) for r in _rows(found)] == [("0", "0"), ("1", "1")]
+    assert [(r["model"], r["on_time"]) for r in csv_rows(found)] == [("0", "0"), ("1", "1")]
 
 
 @pytest.mark.parametrize(
@@ -141,28 +138,26 @@ def test_evaluate__entries_in_any_order__identical_bytes(entries: Sequence[Entry
 
 
 def test_evaluate__scores__are_those_of_the_scoring_room(result: Evaluation) -> None:
-    rows = _rows(result)
-    counted = {e.model: e for e in only_entries(result)}
-    assert [int(row["model"]) for row in rows] == sorted(counted)
-    values = {**{m: predictions(m) for m in counted}, 5: predictions(5, 1), 9: predictions(1)}
-    stakes = [STAKES.stakes.get(m, 0) if m != given_round.LATE else 0 for m in sorted(counted)]
-    expected = score_round(
-        np.stack([values[m] for m in sorted(counted)]), given_round.TARGET, stakes
-    )
+    rows = csv_rows(result)
+    models = sorted(e.model for e in only_entries(result))
+    assert [int(row["model"]) for row in rows] == models
+    stakes = [STAKES.stakes.get(m, 0) if m != given_round.LATE else 0 for m in models]
+    expected = scored(models, stakes)
     assert [int(row["corr"]) for row in rows] == expected.corr.tolist()
     assert [int(row["mmc"]) for row in rows] == expected.mmc.tolist()
+    assert [int(row["rho"]) for row in rows] == expected.rho.tolist()
     assert [int(row["stake"]) for row in rows] == stakes
     assert {row["tc"] for row in rows} == {"0"}
-    meta = [(row["id"], int(row["value"])) for row in _rows(result, "outputs/meta_model.csv")]
+    meta = [(row["id"], int(row["value"])) for row in csv_rows(result, "outputs/meta_model.csv")]
     assert meta == list(zip(IDS, expected.meta_values.tolist(), strict=True))
     assert result.commit.meta_root == root(leaf(7, row_id, value) for row_id, value in meta)
 
 
 def test_evaluate__late_model__scored_without_weight_lane_or_risk(result: Evaluation) -> None:
-    late = next(row for row in _rows(result) if row["model"] == str(given_round.LATE))
+    late = next(row for row in csv_rows(result) if row["model"] == str(given_round.LATE))
     assert (late["on_time"], late["stake"]) == ("0", "0")
     assert late["corr"] != "0"
-    assert given_round.LATE not in _lanes(result)
+    assert given_round.LATE not in score_lanes(result)
     without = evaluate(inputs(entries=[e for e in ENTRIES if e.model != given_round.LATE]))
     assert without.files["outputs/meta_model.csv"] == result.files["outputs/meta_model.csv"]
     assert without.commit.at_risk == result.commit.at_risk
@@ -173,7 +168,7 @@ def test_evaluate__at_risk__is_the_sum_over_on_time_models(result: Evaluation) -
     at_risk = sum((m + 1) * UNITS_PER_NMR for m in (0, 1, 4, 5, 6, 7, 9, 10, 11))
     assert result.commit.at_risk == at_risk
     assert result.manifest.at_risk == str(at_risk)
-    assert sum(int(row["stake"]) for row in _rows(result)) == at_risk
+    assert sum(int(row["stake"]) for row in csv_rows(result)) == at_risk
 
 
 def test_evaluate__lanes__hold_the_packed_scores_of_on_time_models(result: Evaluation) -> None:
@@ -181,22 +176,22 @@ def test_evaluate__lanes__hold_the_packed_scores_of_on_time_models(result: Evalu
         int(row["model"]): ScoreLane(
             (pack_score(int(row["corr"]))[0], pack_score(int(row["mmc"]))[0], 0)
         )
-        for row in _rows(result)
+        for row in csv_rows(result)
         if row["on_time"] == "1"
     }
-    assert _lanes(result) == expected
+    assert score_lanes(result) == expected
 
 
 def test_evaluate__identical_predictions__identical_scores(result: Evaluation) -> None:
-    one, copycat = (next(r for r in _rows(result) if r["model"] == m) for m in ("1", "9"))
+    one, copycat = (next(r for r in csv_rows(result) if r["model"] == m) for m in ("1", "9"))
     assert (one["corr"], one["mmc"]) == (copycat["corr"], copycat["mmc"])
 
 
 def test_evaluate__template_order__decides_the_order_in_the_lane(result: Evaluation) -> None:
     turned = replace(given_round.TEMPLATE, kinds=(2, 0, 1))
     announcement = replace(given_round.ANNOUNCEMENT, template=turned)
-    found = _lanes(evaluate(inputs(announcement=announcement)))
-    for model, lane in _lanes(result).items():
+    found = score_lanes(evaluate(inputs(announcement=announcement)))
+    for model, lane in score_lanes(result).items():
         corr, mmc, _ = lane.scores
         assert found[model].scores == (mmc, 0, corr)
 
@@ -207,15 +202,15 @@ def test_evaluate__score_beyond_the_range__saturates_and_is_listed() -> None:
     best = order * (SCALE // ROWS)
     entries = [entry(0, csv(best)), entry(1, csv(SCALE - best)), entry(2)]
     found = evaluate(inputs(entries=entries))
-    scores = {row["model"]: int(row["corr"]) for row in _rows(found)}
+    scores = {row["model"]: int(row["corr"]) for row in csv_rows(found)}
     assert scores["0"] > 524_287_500
     corr = [s for s in found.manifest.saturated if s.score == "corr"]
     assert corr == [
         Saturated(model=0, score="corr", value=scores["0"]),
         Saturated(model=1, score="corr", value=scores["1"]),
     ]
-    assert _lanes(found)[0].scores[0] == 524_287
-    assert _lanes(found)[1].scores[0] == -524_287
+    assert score_lanes(found)[0].scores[0] == 524_287
+    assert score_lanes(found)[1].scores[0] == -524_287
 
 
 def test_evaluate__usual_scores__none_saturated(result: Evaluation) -> None:
@@ -230,14 +225,14 @@ def test_evaluate__nobody_staked__scored_without_a_meta_model() -> None:
     assert found.commit.at_risk == 0
     assert found.files["outputs/meta_model.csv"] == b"id,value\n"
     assert found.commit.meta_root == bytes(32)
-    assert {row["mmc"] for row in _rows(found)} == {"0"}
-    assert any(row["corr"] != "0" for row in _rows(found))
+    assert {row["mmc"] for row in csv_rows(found)} == {"0"}
+    assert any(row["corr"] != "0" for row in csv_rows(found))
 
 
 def test_evaluate__no_submissions__one_empty_batch() -> None:
     found = evaluate(inputs(entries=[]))
     assert list(found.batches) == [Batch(0, ())]
-    assert found.files["outputs/scores.csv"] == b"model,on_time,stake,corr,mmc,tc\n"
+    assert found.files["outputs/scores.csv"] == b"model,on_time,stake,corr,mmc,tc,rho,level\n"
     assert found.files["outputs/batches.json"] == b'[{"start":0,"words":[]}]'
     assert found.commit.chain_head == chain([Batch(0, ())])[0]
     assert (found.commit.words, found.commit.at_risk) == (words_for(MODELS), 0)
@@ -326,6 +321,17 @@ def test_evaluate__manifest__lists_every_file_and_repeats_the_commit(result: Eva
     assert list(result.links) == chain(result.batches)
 
 
+def test_evaluate__signed_by_a_former_owner__rejected_with_the_reason() -> None:
+    """A model that changed hands is its new owner's at the close, and so is its word."""
+    sold = entry(0, by=given_round.account(1))
+    found = evaluate(inputs(entries=[sold, entry(1)]))
+    listed = json.loads(found.files["inputs/submissions.json"])
+    assert [item["model"] for item in listed["accepted"]] == [1]
+    assert [(item["model"], item["reason"]) for item in listed["rejected"]] == [(0, FORMER_OWNER)]
+    both = evaluate(inputs(entries=[sold, entry(0, version=1, sequence=0), entry(1)]))
+    assert both.manifest.totals.accepted == 2  # the new owner's counts, though older
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -340,6 +346,7 @@ def test_evaluate__manifest__lists_every_file_and_repeats_the_commit(result: Eva
         {"stakes": replace(STAKES, stakes={**STAKES.stakes, 13: 1})},
         {"stakes": replace(STAKES, take_profit=frozenset())},
         {"stakes": replace(STAKES, models=MODELS + 1)},
+        {"owners": {**inputs().owners, 4: given_round.owner(5)}},
         {"entries": ENTRIES[1:]},
         {"entries": [replace(ENTRIES[0], on_time=False), *ENTRIES[1:]]},
         {"entries": [replace(ENTRIES[0], sequence=2), *ENTRIES[1:]]},
@@ -356,6 +363,9 @@ def test_evaluate__any_input_changed__another_digest(
 
 def test_evaluate__address_case__does_not_matter(result: Evaluation) -> None:
     announcement = replace(given_round.ANNOUNCEMENT, pool=given_round.POOL.lower())
-    found = evaluate(inputs(announcement=announcement, oracle=given_round.ORACLE.lower()))
+    owners = {model: "0x" + owner[2:].upper() for model, owner in inputs().owners.items()}
+    found = evaluate(
+        inputs(announcement=announcement, oracle=given_round.ORACLE.lower(), owners=owners)
+    )
     assert digest(found.commit, DOMAIN) == digest(result.commit, DOMAIN)
     assert found.manifest == result.manifest

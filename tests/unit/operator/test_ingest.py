@@ -35,7 +35,9 @@ ROUND, OPENS, CLOSES = ANNOUNCEMENT.round, ANNOUNCEMENT.opens, ANNOUNCEMENT.clos
 DUE = CLOSES + ANNOUNCEMENT.horizon
 CHAIN_ID = 731371
 DOMAIN = Domain(CHAIN_ID, POOL)
-ADDRESSES = Addresses(CHAIN_ID, POOL, ORACLE, registry=POOL, token=POOL, tournament=8)
+ADDRESSES = Addresses(
+    CHAIN_ID, POOL, ORACLE, registry=POOL, relay=POOL, token=POOL, burn_vault=POOL, tournament=8
+)
 OWNER, STRANGER, SELF, PEER, OTHER_PEER = (Account.from_key(bytes([n]) * 32) for n in range(1, 6))
 SIGNERS = frozenset(a.address for a in (SELF, PEER, OTHER_PEER))
 MODEL = 2
@@ -51,7 +53,7 @@ class ChainStandIn:
     rounds: dict[int, Announcement] = field(default_factory=lambda: {ROUND: ANNOUNCEMENT})
     addresses: Addresses = ADDRESSES
 
-    def signers(self) -> list[str]:
+    def members(self, number: int) -> list[str]:
         return sorted(SIGNERS)
 
     def newest(self) -> Block:

@@ -19,7 +19,7 @@ NEEDED = 3
 class Chain(ChainStandIn):
     """As the chain stand-in, with a threshold."""
 
-    def needed(self) -> int:
+    def needed(self, number: int) -> int:
         return NEEDED
 
 

@@ -54,6 +54,7 @@ def test_recompute__small_rounds__identical_bytes(entries: list[Any]) -> None:
 def test_inputs_of__own_files__the_same_inputs() -> None:
     found, usual = inputs_of(RESULT.manifest, RESULT.files), inputs()
     assert found.stakes == usual.stakes
+    assert found.owners == {e.model: given_round.owner(e.model) for e in usual.entries}
     assert found.close_block == usual.close_block
     assert found.announcement.hash() == usual.announcement.hash()
     assert sorted(found.entries, key=repr) == sorted(usual.entries, key=repr)
@@ -170,6 +171,9 @@ def _accept_the_rejected(value: dict[str, Any]) -> dict[str, Any]:
         ("inputs/stakes.json", lambda v: {**v, "stakes": {**v["stakes"], "0": "2000000000"}}),
         ("inputs/stakes.json", lambda v: {**v, "stakes": {**v["stakes"], "2": "0"}}),
         ("inputs/stakes.json", lambda v: {**v, "take_profit": v["take_profit"][::-1]}),
+        ("inputs/stakes.json", lambda v: {**v, "owners": {**v["owners"], "13": v["owners"]["0"]}}),
+        ("inputs/stakes.json", lambda v: {**v, "owners": {**v["owners"], "4": "0x" + "11" * 20}}),
+        ("inputs/stakes.json", lambda v: {**v, "owners": {}}),
         ("outputs/batches.json", lambda v: [*v, {"start": 9, "words": []}]),
     ],
 )
@@ -219,6 +223,9 @@ MALFORMED: list[tuple[str, Callable[[Any], Any]]] = [
     *((STAKES, _set("stakes", v)) for v in ([], {"0": 5}, {"0": "-5"}, {"x": "5"}, {"-1": "5"})),
     *((STAKES, _set("stakes", v)) for v in ({" 1": "5"}, {"1_0": "5"}, {"01": "5"}, {"0": "1e3"})),
     (STAKES, _set("stakes", {"0": str(2**56)})),
+    *((STAKES, _set("owners", v)) for v in (None, [], {"0": None}, {"0": 5}, {"0": "0x11"})),
+    *((STAKES, _set("owners", {k: "0x" + "11" * 20})) for k in ("", "-1", "01", "x", "0x1")),
+    *((STAKES, _set("owners", {"0": v})) for v in ("11" * 20, "0x" + "AA" * 20, "0x" + "11" * 21)),
     *((STAKES, _set("take_profit", v)) for v in (None, [1.5], ["1"], [-1], {}, [True])),
     (STAKES, _set("more", 1)),
     *((SUBMISSIONS, _set(v, None)) for v in ("accepted", "rejected")),

@@ -133,3 +133,32 @@ def mean_ranks(ranks: list[list[int]], stakes: list[int]) -> list[Fraction]:
         / sum(stakes)
         for column in zip(*ranks, strict=True)
     ]
+
+
+def exact_rho(
+    ranks: list[list[int]], stakes: list[int], accounts: list, model: int
+) -> tuple[int, int, str]:
+    """rho at 1e-9, hardening level and status of one model, as specified."""
+    others = [
+        (stake, row)
+        for stake, row, account in zip(stakes, ranks, accounts, strict=True)
+        if account != accounts[model] and stake
+    ]
+    if not others:
+        return 0, 0, "no_stake"
+    own = ranks[model]
+    means = [sum(stake * row[place] for stake, row in others) for place in range(len(own))]
+    if len(set(means)) == 1:
+        return 0, 0, "constant"
+    quantiles = [table_entry(2 * place, len(own), power=False) for place in range(1, len(own) + 1)]
+
+    def agreement(order: list[int]) -> int:
+        zs = (table_entry(rank, len(own), power=False) for rank in order)
+        return sum(z * g for z, g in zip(zs, quantiles, strict=True))
+
+    pairs = list(zip(means, own, strict=True))
+    along = agreement([rank for _, rank in sorted(pairs)])
+    against = agreement([rank for _, rank in sorted(pairs, key=lambda pair: (pair[0], -pair[1]))])
+    rho = Fraction(along + against, 2 * agreement(sorted(own)))
+    above = 15 * (rho - Fraction(6, 10)) / Fraction(4, 10)
+    return fraction_half_even(rho * SCALE), max(0, floor(above + Fraction(1, 2))), "ok"

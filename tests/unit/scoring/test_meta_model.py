@@ -1,13 +1,13 @@
 import naive_scores
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scoring_strategies import rounds
 
 from oracle.scoring import SCALE, ScoringError
 from oracle.scoring.limits import MAX_MODELS, MAX_ROWS, STAKE_BITS
-from oracle.scoring.meta_model import meta_model, meta_model_values, stake_sums
+from oracle.scoring.meta_model import StakeSums, meta_model, meta_model_values, stake_sums
 from oracle.scoring.ranks import doubled_ranks
 
 RANKS = doubled_ranks(np.array([[1, 2, 3], [3, 1, 2]]))
@@ -68,6 +68,37 @@ def test_stake_sums__most_models_of_the_largest_low_halves__exact():
     sums = stake_sums(ranks, [stake] * models)
     totals = [(int(h) << 28) + int(lo) for h, lo in zip(sums.high, sums.low, strict=True)]
     assert totals == [models * stake * rank for rank in (2, 4, 6)]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.one_of(st.integers(0, 2), st.integers(0, 2**43)),
+            st.one_of(st.integers(0, 2), st.integers(0, 2**28 - 1)),
+        ),
+        min_size=3,
+        max_size=30,
+    )
+)
+@example([(2**43, 5), (2**43, 4), (0, 1), (0, 1), (0, 0)])  # too wide for one key, and they clash
+def test_positions__any_sums__order_and_ties_of_the_exact_values(pairs):
+    high, low = np.array(pairs).T
+    exact = [(h << 28) + lo for h, lo in pairs]
+    expected = [sorted(set(exact)).index(value) for value in exact]
+    assert StakeSums(high, low, 1).positions().tolist() == expected
+
+
+@given(rounds(), st.data())
+def test_without__some_models__as_if_they_had_no_stake(case, data):
+    ranks = doubled_ranks(case.predictions)
+    gone = data.draw(st.lists(st.sampled_from(range(1, 5)), unique=True))
+    gone = [model for model in gone if model < len(case.stakes)]
+    kept = [0 if model in gone else stake for model, stake in enumerate(case.stakes)]
+    less = stake_sums(ranks, case.stakes).without(ranks[gone], [case.stakes[m] for m in gone])
+    plain = stake_sums(ranks, kept)
+    assert less.total_stake == plain.total_stake
+    assert (less.high == plain.high).all()
+    assert (less.low == plain.low).all()
 
 
 @pytest.mark.parametrize("block", [1, 3, 1000])

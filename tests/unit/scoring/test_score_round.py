@@ -10,6 +10,7 @@ from scoring_strategies import Round, rounds
 
 from oracle.scoring import SCALE, ScoringError, score_round
 from oracle.scoring.corr import corr
+from oracle.scoring.hardening import hardening
 from oracle.scoring.meta_model import meta_model, meta_model_values
 from oracle.scoring.mmc import mmc
 from oracle.scoring.ranks import doubled_ranks
@@ -35,6 +36,23 @@ def test_score_round__any_round__equals_its_parts(case):
         assert (scores.mmc == mmc(ranks, meta, case.target)).all()
     else:
         assert not scores.mmc.any()
+    alone = hardening(ranks, case.stakes, range(len(case.stakes)))
+    assert (scores.rho == alone.rho).all()
+    assert (scores.levels == alone.levels).all()
+    assert scores.rho_statuses == alone.statuses
+
+
+@given(rounds(), st.data())
+def test_score_round__accounts__are_those_of_the_hardening(case, data):
+    count = len(case.stakes)
+    accounts = data.draw(st.lists(st.sampled_from("abc"), min_size=count, max_size=count))
+    counts = data.draw(st.lists(st.booleans(), min_size=count, max_size=count))
+    weights = [stake if counted else 0 for stake, counted in zip(case.stakes, counts, strict=True)]
+    found = score(case, accounts=accounts, meta_models=counts)
+    expected = hardening(doubled_ranks(case.predictions), weights, accounts)
+    assert (found.rho == expected.rho).all()
+    assert (found.levels == expected.levels).all()
+    assert found.rho_statuses == expected.statuses
 
 
 @given(rounds(), st.integers(1, 7))
@@ -109,6 +127,7 @@ def test_score_round__no_meta_model__zero_mmc_and_a_status(predictions, stakes, 
 def test_score_round__no_model__empty_scores():
     scores = score_round(PREDICTIONS[:0], TARGET, [])
     assert (scores.corr.size, scores.mmc.size, scores.meta_status) == (0, 0, "no_stake")
+    assert (scores.rho.size, scores.levels.size, scores.rho_statuses) == (0, 0, ())
 
 
 def with_bad(model: int, row: list[int]) -> np.ndarray:
@@ -137,6 +156,8 @@ def with_bad(model: int, row: list[int]) -> np.ndarray:
         ({"stakes": ["1", 0, 0]}, "dtype", ()),
         ({"meta_models": [True]}, "shape", ()),
         ({"meta_models": [1, 0, 1]}, "dtype", ()),
+        ({"accounts": "ab"}, "shape", ()),
+        ({"accounts": [[], [], []]}, "dtype", ()),
         ({"block_models": 0}, "block", ()),
         ({"predictions": PREDICTIONS[:, :2], "target": TARGET[:2]}, "too_few_rows", ()),
     ],

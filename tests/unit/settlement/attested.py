@@ -1,9 +1,19 @@
 """Signed structs for tests: keys, a domain, one example of each struct and how to sign it."""
 
+from dataclasses import astuple
+
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
-from oracle.settlement.typed_data import Commit, Domain, Receipt, Struct, Submission, message
+from oracle.settlement.typed_data import (
+    Commit,
+    Confirm,
+    Domain,
+    Receipt,
+    Struct,
+    Submission,
+    message,
+)
 
 POOL = "0x" + "11" * 20
 ORACLE = "0x" + "22" * 20
@@ -24,6 +34,7 @@ COMMIT = Commit(
     manifest=b"\x04" * 32,
     meta_root=b"\x05" * 32,
 )
+CONFIRM = Confirm(*astuple(COMMIT), challenge_id=b"\x07" * 32)
 SUBMISSION = Submission(round=7, model=5, sha256=b"\x06" * 32, sequence=9)
 RECEIPT = Receipt(round=7, model=5, sha256=b"\x06" * 32, sequence=9, received=1_800_000_000)
 

@@ -3,7 +3,19 @@
 from dataclasses import fields, replace
 
 import pytest
-from attested import COMMIT, DOMAIN, KEYS, ORDER, POOL, RECEIPT, SUBMISSION, joined, parts, sign
+from attested import (
+    COMMIT,
+    CONFIRM,
+    DOMAIN,
+    KEYS,
+    ORDER,
+    POOL,
+    RECEIPT,
+    SUBMISSION,
+    joined,
+    parts,
+    sign,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +23,7 @@ from oracle.settlement.payout import Template
 from oracle.settlement.typed_data import (
     Announcement,
     Commit,
+    Confirm,
     Domain,
     Receipt,
     Struct,
@@ -20,7 +33,7 @@ from oracle.settlement.typed_data import (
     template_hash,
 )
 
-STRUCTS = [COMMIT, SUBMISSION, RECEIPT]
+STRUCTS = [COMMIT, CONFIRM, SUBMISSION, RECEIPT]
 SIGNER = KEYS[0].address
 
 
@@ -62,6 +75,11 @@ def test_recover__other_chain_or_contract__another_signer(struct: Struct, domain
 
 def test_recover__receipt_for_a_submission__another_signer() -> None:
     assert recover(SUBMISSION, DOMAIN, sign(RECEIPT)) != SIGNER
+
+
+def test_recover__commit_for_a_confirm_or_the_other_way__another_signer() -> None:
+    assert recover(CONFIRM, DOMAIN, sign(COMMIT)) != SIGNER
+    assert recover(COMMIT, DOMAIN, sign(CONFIRM)) != SIGNER
 
 
 def test_recover__high_s__none() -> None:
@@ -122,7 +140,7 @@ def test_recover__struct_no_contract_could_hold__none(change: dict[str, object])
 
 
 def test_fields__every_struct__match_the_dataclass_in_order() -> None:
-    for struct in (Commit, Submission, Receipt):
+    for struct in (Commit, Confirm, Submission, Receipt):
         assert list(struct.fields) == [field.name for field in fields(struct)]
 
 

@@ -1,0 +1,339 @@
+"""A live deployment against its record and its sources.
+
+Three things are compared. The creation transactions: what was sent is the sources' creation code
+with the recorded arguments, so that the storage the contracts began with is known too. The code on
+the chain, immutables included. And what the contracts answer, against the arguments and the
+addresses in the record. Only what answers can change later, and only through the timelock or by
+rules that the contracts publish; such changes are explained from events.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from eth_utils import keccak
+from web3 import Web3
+from web3.contract import Contract
+from web3.exceptions import TransactionNotFound, Web3Exception
+from web3.types import EventData
+
+from oracle.chain.record import DeployedContract, DeploymentRecord
+from oracle.settlement.manifest import hex32
+from scripts._compiled import Compiled, hash_of, immutable_values
+from scripts._plan import abi_type, as_text, differing, human
+
+_WIRES = {
+    "pool": "StakePool",
+    "oracle": "RoundOracle",
+    "registry": "ModelRegistry",
+    "relay": "StakeRelay",
+    "governor": "Timelock",
+}
+"""Arguments that are addresses of the deployment's own contracts."""
+
+_CHANGES = {
+    "announcer": ("RoundOracle", ("AnnouncerSet",)),
+    "guardian": ("RoundOracle", ("GuardianSet",)),
+    "signers": (
+        "RoundOracle",
+        ("SignerAdded", "SignerRetired", "SignerRevoked", "SignerSuspended"),
+    ),
+    "threshold": ("RoundOracle", ("Rotated",)),
+    "super_quorum": ("RoundOracle", ("Rotated",)),
+    "template": ("RoundOracle", ("TemplateAdded",)),
+    "template_hash": ("RoundOracle", ("TemplateAdded",)),
+    "proposer": ("Timelock", ("ProposerSet",)),
+    "canceller": ("Timelock", ("CancellerSet",)),
+}
+"""What may change after the deployment, and the events that say so."""
+
+_WITHOUT_TIMELOCK = {
+    "SignerRevoked": "proved to have signed two statements",
+    "SignerSuspended": "suspended by the guardian",
+}
+"""Events that others than the timelock may cause, and what they mean then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is not as recorded. ``why`` explains a permitted change."""
+
+    contract: str
+    what: str
+    recorded: str
+    live: str
+    why: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.contract}: {self.what} is {self.live}, recorded {self.recorded}"
+        return f"{text}; changed since deployment: {self.why}" if self.why else text
+
+
+@dataclass(slots=True)
+class Report:
+    """What a comparison at one block found."""
+
+    chain_id: int
+    tournament: int
+    block: int
+    checks: int = 0
+    differences: list[Finding] = field(default_factory=list)
+    changes: list[Finding] = field(default_factory=list)
+    stand_ins: dict[str, str] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        return {"ok": not self.differences, **asdict(self)}
+
+
+class Comparison:
+    """One deployment, read at one block."""
+
+    def __init__(
+        self, web3: Web3, record: DeploymentRecord, compiled: Mapping[str, Compiled]
+    ) -> None:
+        self.web3, self.record, self.compiled = web3, record, compiled
+        block = web3.eth.get_block("latest")
+        self._block, self._now = block["number"], block["timestamp"]
+        self.report = Report(
+            record.chain_id, record.tournament, self._block, stand_ins=record.stand_ins
+        )
+        self._contracts = {
+            name: web3.eth.contract(address=contract.address, abi=compiled[name].abi)  # type: ignore[call-overload]
+            for name, contract in record.contracts.items()
+        }
+        self._holders: dict[str, str] = {}
+
+    def run(self) -> Report:
+        """Compares everything; goes on after a difference, so that all are named."""
+        for name, contract in self.record.contracts.items():
+            self._check_creation(name, contract)
+            self._check_code(name, contract)
+            self._check_wires(name, contract)
+            self._check_answers(name, contract)
+        self._check_deployers()
+        return self.report
+
+    def _expect(self, contract: str, what: str, recorded: str, live: str) -> bool:
+        self.report.checks += 1
+        if recorded == live:
+            return True
+        self.report.differences.append(Finding(contract, what, recorded, live))
+        return False
+
+    # ------------------------------------------------------------------ code
+
+    def _check_creation(self, name: str, contract: DeployedContract) -> None:
+        """What was sent, but for the compiler's footer, which changes with every comment."""
+        transaction, artifact = str(contract.transaction), self.compiled[name].artifact
+        try:
+            sent = self.web3.eth.get_transaction(transaction)  # type: ignore[arg-type]
+            made = self.web3.eth.get_transaction_receipt(transaction)  # type: ignore[arg-type]
+        except TransactionNotFound:
+            self._expect(name, "creation", transaction, "unknown to this chain")
+            return
+        self._expect(name, "address made", contract.address, str(made.get("contractAddress")))
+        data, code = bytes(sent["input"]), artifact.code
+        self._expect(name, "creation code", _hash(code), _hash(data[: len(code)]))
+        begin = len(artifact.initcode)
+        arguments = artifact.creation(contract.arguments)[begin:]
+        self._expect(name, "creation arguments", _hash(arguments), _hash(data[begin:]))
+
+    def _check_code(self, name: str, contract: DeployedContract) -> None:
+        """The code on the chain; where only immutables differ, which ones."""
+        compiled = self.compiled[name]
+        values = immutable_values(name, self.record, self.compiled)
+        live = bytes(self.web3.eth.get_code(contract.address, self._block))  # type: ignore[arg-type]
+        expected, size = compiled.code(values), len(compiled.runtime)
+        if len(live) != len(expected) or live[:size] != expected[:size]:
+            self._expect(name, "code", _hash(expected), _hash(live) if live else "none")
+            return
+        for immutable in compiled.immutables:
+            begin = size + immutable.offset
+            there = live[begin : begin + immutable.length]
+            self._expect(
+                name,
+                f"immutable {immutable.name}",
+                "0x" + values[immutable.name].hex(),
+                "0x" + there.hex(),
+            )
+
+    # ------------------------------------------------------------------ wires
+
+    def _check_wires(self, name: str, contract: DeployedContract) -> None:
+        """Recorded arguments that are the deployment's own contracts, and those all share."""
+        for argument, value in contract.arguments.items():
+            if argument in _WIRES:
+                wired = self.record.contracts[_WIRES[argument]].address
+                self._expect(name, f"recorded {argument}", wired, value)
+        pool = self.record.contracts["StakePool"].arguments
+        token = self.record.contracts.get("ChildNmr")
+        shared = {"token": token.address if token else pool["token"]}
+        shared["burn_vault"] = pool["burn_vault"]
+        for argument, value in shared.items():
+            if argument in contract.arguments:
+                self._expect(name, f"recorded {argument}", value, contract.arguments[argument])
+
+    def _check_deployers(self) -> None:
+        """No deployer is in any argument or holds any role now."""
+        for deployer in sorted({c.deployer for c in self.record.contracts.values()}):
+            roles = [role for role, holder in self._holders.items() if holder == deployer]
+            roles += [
+                f"argument of {name}"
+                for name, contract in self.record.contracts.items()
+                if deployer in contract.values()
+            ]
+            self._expect("deployer", deployer, "no role", ", ".join(roles) or "no role")
+
+    # ------------------------------------------------------------------ answers
+
+    def _check_answers(self, name: str, contract: DeployedContract) -> None:
+        """Every view that is named as an argument, or as a peer, answers it."""
+        for function in self.compiled[name].abi:
+            if function["type"] != "function" or function["inputs"]:
+                continue
+            what = function["name"].lower()
+            expected = contract.arguments.get(what)
+            if expected is None and what in _WIRES and function["name"].isupper():
+                expected = self.record.contracts[_WIRES[what]].address
+            if expected is None and what == "template_hash":
+                expected = self._template_hash(name)
+            if expected is not None:
+                self._compare(name, what, expected, self._answer(name, function))
+
+    def _template_hash(self, name: str) -> str:
+        inputs = self.compiled[name].artifact.inputs
+        item = next(i for i in inputs if i["name"] == "template")
+        return hex32(hash_of(item, self.record.contracts[name].arguments["template"]))
+
+    def _answer(self, name: str, function: Mapping[str, Any]) -> Any:
+        """The answer as the record writes it; None if there is none."""
+        contract = self._contracts[name]
+        try:
+            answer = contract.get_function_by_name(function["name"])().call(
+                block_identifier=self._block
+            )
+            if function["name"] == "signers":
+                answer = self._in_force(contract, answer)
+        except (Web3Exception, ValueError):
+            return None
+        return as_text(_named(function["outputs"][0], answer))
+
+    def _in_force(self, contract: Contract, signers: list[str]) -> list[str]:
+        """The signers whose word counts for the next announced round."""
+        functions, at = contract.functions, {"block_identifier": self._block}
+        epoch = functions.latest().call(**at)[3]
+        return [s for s in signers if functions.is_signer(s, epoch).call(**at)]
+
+    def _compare(self, name: str, what: str, recorded: Any, live: Any) -> None:
+        """One answer; struct fields one by one."""
+        self.report.checks += 1
+        self._remember(what, live)
+        found = [
+            Finding(name, path, _text(path, was), _text(path, now))
+            for path, was, now in (
+                differing(recorded, live, what) if live else [(what, recorded, live)]
+            )
+            if was != now
+        ]
+        if found and live and what in _CHANGES:
+            why = self._explained(what, recorded, live)
+            if why:
+                self.report.changes += [
+                    Finding(f.contract, f.what, f.recorded, f.live, why) for f in found
+                ]
+                return
+        self.report.differences += found
+
+    def _remember(self, what: str, live: Any) -> None:
+        """Notes who holds a role."""
+        if what in ("announcer", "guardian", "proposer", "canceller", "governor") and live:
+            self._holders[what] = live
+        elif what == "signers":
+            self._holders |= {f"signers.{i}": s for i, s in enumerate(live or [])}
+
+    # ------------------------------------------------------------------ changes
+
+    def _explained(self, what: str, recorded: Any, live: Any) -> str:
+        """How a value came to be what it is, if events say so and all came the permitted way."""
+        name, events = _CHANGES[what]
+        logs = self._events(name, events)
+        if not logs or self._replayed(what, recorded, logs) != live:
+            return ""
+        ways = [self._way(log) for log in logs]
+        return "; ".join(dict.fromkeys(ways)) if all(ways) else ""
+
+    def _replayed(self, what: str, recorded: Any, logs: list[EventData]) -> Any:
+        """The value after all events."""
+        if what != "signers":
+            name = logs[-1]["event"]
+            items = next(e for e in self.compiled[_CHANGES[what][0]].abi if e.get("name") == name)
+            item = next(i for i in items["inputs"] if i["name"] == what)
+            return as_text(_named(item, logs[-1]["args"][what]))
+        signers = list(recorded)
+        for log in logs:
+            signer, event = log["args"]["signer"], log["event"]
+            if event == "SignerAdded":
+                signers.append(signer)
+            elif signer in signers and (
+                event != "SignerSuspended" or log["args"]["until"] > self._now
+            ):
+                signers.remove(signer)
+        return signers
+
+    def _way(self, log: EventData) -> str:
+        """By which permitted way an event came about; empty if by none."""
+        where = f"in block {log['blockNumber']}"
+        for executed in self._events("Timelock", ("Executed",)):
+            if executed["transactionHash"] == log["transactionHash"]:
+                return f"proposal {hex32(executed['args']['id'])} {where}"
+        meaning = _WITHOUT_TIMELOCK.get(log["event"])
+        return f"{log['args']['signer']} {meaning} {where}" if meaning else ""
+
+    def _events(self, name: str, events: tuple[str, ...]) -> list[EventData]:
+        """A contract's events of some kinds, without those of its creation, in order."""
+        contract, record = self._contracts[name], self.record.contracts[name]
+        kinds = {}
+        for event in events:
+            entry = next(e for e in self.compiled[name].abi if e.get("name") == event)
+            types = ",".join(abi_type(i) for i in entry["inputs"])
+            kinds[keccak(text=f"{event}({types})")] = contract.events[event]()
+        found = []
+        for log in self._logs(record.address, list(kinds), record.block or 0, self._block):
+            if hex32(log["transactionHash"]) != record.transaction:
+                found.append(kinds[bytes(log["topics"][0])].process_log(log))
+        return found
+
+    def _logs(self, address: str, topics: list[bytes], first: int, last: int) -> Iterator[Any]:
+        """Logs of a range of blocks; asks for halves where a node refuses that many."""
+        try:
+            yield from self.web3.eth.get_logs(
+                {
+                    "address": address,  # type: ignore[typeddict-item]
+                    "topics": [[hex32(topic) for topic in topics]],  # type: ignore[list-item]
+                    "fromBlock": first,
+                    "toBlock": last,
+                }
+            )
+        except (Web3Exception, ValueError, OSError):
+            if first == last:
+                raise
+            middle = (first + last) // 2
+            yield from self._logs(address, topics, first, middle)
+            yield from self._logs(address, topics, middle + 1, last)
+
+
+def _named(item: Mapping[str, Any], value: Any) -> Any:
+    """A decoded value with struct fields by name and hashes as hex."""
+    if item["type"] == "tuple":
+        parts = value.values() if isinstance(value, Mapping) else value
+        return {c["name"]: _named(c, v) for c, v in zip(item["components"], parts, strict=True)}
+    return hex32(value) if isinstance(value, bytes) else value
+
+
+def _text(what: str, value: Any) -> str:
+    return "no answer" if value is None else human(what, value)
+
+
+def _hash(code: bytes) -> str:
+    """Code is told apart by its hash."""
+    return f"keccak {hex32(keccak(code))} of {len(code)} bytes"
