@@ -109,8 +109,10 @@ def _check_capacity(held: Holdings, progress: Progress, units: uint256):
     @param progress Slot B.
     @param units The amount to add, in U.
     """
-    total: uint256 = held.staked + held.queued + held.out + held.vault + progress.burn_owed
-    assert total + units <= _M56, "pool: capacity"
+    # Five numbers of 56 bits and one of wei over 10^9: no sum of them overflows.
+    total: uint256 = unsafe_add(unsafe_add(held.staked, held.queued), held.out)
+    total = unsafe_add(unsafe_add(total, held.vault), progress.burn_owed)
+    assert unsafe_add(total, units) <= _M56, "pool: capacity"
 
 
 @internal

@@ -173,10 +173,9 @@ def _put(k: uint256, model: uint256, record: uint256, changed: uint256):
     """
     linked: uint256 = changed
     if record == 0:
-        round: Round = self._load_round(k)
-        linked |= round.first << _NEXT_SHIFT
-        round.first = model + 1
-        self._store_round(k, round)
+        word: uint256 = self._rounds[k]
+        linked |= ((word >> 40) & _M21) << _NEXT_SHIFT
+        self._rounds[k] = (word & ~(_M21 << 40)) | ((model + 1) << 40)
     self._pend[k][model] = linked
 
 

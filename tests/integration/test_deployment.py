@@ -219,12 +219,14 @@ def _until_sent(chain: Chain, run: Any, path: Path, name: str) -> str:
     while time.monotonic() < deadline:
         assert run.poll() is None, run.communicate()
         if path.exists():
+            # Looked at first: what is recorded later cannot be what is pending now.
+            pending = chain.pending()
             contract = load_record(path, complete=False).contracts[name]
-            new = contract.sent[-1:] if chain.pending() else ()
+            new = contract.sent[-1:] if pending else ()
             if new and new[0] in json.dumps(chain.call("txpool_content")):
                 return new[0]
-            if not contract.sent:
-                _mine_pending(chain)
+            if pending and not contract.sent:
+                chain.mine()
         time.sleep(0.02)
     raise AssertionError(f"{name} was not sent")
 
