@@ -36,7 +36,7 @@ quick: setup ## Run the fast tests, in under a minute.
 
 # Every test that draws examples, with the deep profile: 10,000 each, 200 runs of 500 steps a machine.
 fuzz: setup ## Run the property tests and state machines in full: hours.
-	@HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -n 2 --dist loadgroup -m fuzz $(ARGS)
+	@HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -n 2 --dist loadgroup -m hypothesis $(ARGS)
 
 gas: setup ## Print what calls cost beside their goals and peers; fails above a goal.
 	@$(BIN)/python benchmarks/gas.py $(ARGS)
