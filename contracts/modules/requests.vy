@@ -6,7 +6,8 @@
 @notice One record a round and model, in a list a round: a model's first request for a round puts
         it in front, later ones add to its record. The order between models does not matter.
 @dev Holds storage. A record, from the lowest bit: deposit 56 | release 56 | mode 2 | next model's
-     id + 1, 21. No request leaves a record at zero, so a zero record is not in the list. The front
+     id + 1, 21. No request leaves a record at zero, so a zero record is not in the list, but for
+     the oldest one in a pool that is wound down, whose deposit was paid out. The front
      of a list shares a word with its round's close: whoever queues a request reads both.
 """
 
@@ -74,11 +75,13 @@ def record_of(k: uint256, model: uint256) -> uint256:
 def queue(k: uint256, from_id_plus_1: uint256, n: uint256) -> DynArray[uint256, PAGE]:
     """
     @notice A page of a round's queue, newest first. The next page starts at the `next` field of
-            this page's last record; the queue ends where that is zero.
+            this page's last record; the queue ends where that is zero. It may end before, in a
+            pool that is wound down: nothing is left of the oldest record once its deposit is out.
     @param k Any round.
     @param from_id_plus_1 A queued model's id + 1 to start at, or 0 for the first.
     @param n How many records at most, up to 1,024.
-    @return DynArray The records as in `record_of`, each with its model's id at bit 160.
+    @return DynArray The records as in `record_of`, each with its model's id at bit 160; none if
+            the model to start at has no record.
     """
     assert n <= PAGE, "pool: page too long"
     page: DynArray[uint256, PAGE] = []
@@ -90,7 +93,8 @@ def queue(k: uint256, from_id_plus_1: uint256, n: uint256) -> DynArray[uint256, 
             break
         model: uint256 = following - 1
         record: uint256 = self._pend[k][model]
-        assert record != 0, "pool: not queued"
+        if record == 0:
+            break
         page.append(record | (model << _MODEL_SHIFT))
         following = record >> _NEXT_SHIFT
     return page

@@ -315,7 +315,6 @@ def deposit_outlook(amount: uint256) -> DepositOutlook:
         latest_close = self._close(target - 1)
         if outlook._has_lapsed(target == state.head, latest_close):
             latest_close = block.timestamp
-            dates.latest = block.timestamp
         else:
             latest_close = outlook._latest_close(latest_close, dates.latest)
             dates.latest = outlook._after_unannounced(dates, latest_close)

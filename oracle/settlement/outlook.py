@@ -247,8 +247,7 @@ class Outlook:
             clip_down = self._clip_down(target)
             dates = self._after(target, before)
         elif self._has_lapsed(target):
-            close, latest_close, clip_down = 0, self.now, 0
-            dates = _Dates(0, self.now)
+            close, latest_close, clip_down, dates = 0, self.now, 0, before
         else:
             close, latest_close = 0, self._latest_close(self._close(target - 1), before.latest)
             clip_down = self.clip_down

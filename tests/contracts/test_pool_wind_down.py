@@ -289,6 +289,23 @@ def test_exit__queue_drained_in_part__pays_each_deposit_where_it_is(system: Syst
     assert tuple(system.pool.totals()) == (0, 0, 0, 50 * NMR, 0)
 
 
+@pytest.mark.parametrize("leaver", [0, 1, 2])
+def test_queue__deposits_paid_out__still_lists_those_that_wait(system: System, leaver: int) -> None:
+    """The model queued first is last in the list: nothing is left of its record."""
+    for model in (0, 1, 2):
+        system.deposit(model, NMR)
+    wind_down(system)
+    system.pool.exit(leaver, [1])
+    models = [word >> 160 for word in system.pool.queue(1, 0, 10)]
+    assert models == [m for m in (2, 1, 0) if m != 0 or leaver != 0]
+    deposits = [word & (2**56 - 1) for word in system.pool.queue(1, 0, 10)]
+    assert deposits == [NMR * (m != leaver) for m in models]
+    assert [system.pool.queue(1, m + 1, 1) for m in models] == [
+        [word] for word in system.pool.queue(1, 0, 10)
+    ]
+    assert system.pool.queue(1, 1, 10) == ([] if leaver == 0 else [NMR])
+
+
 def test_exit__other_models__untouched(stranded: System) -> None:
     """In the same words and the same queues."""
     wind_down(stranded)
