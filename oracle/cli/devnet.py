@@ -36,7 +36,8 @@ def command() -> None:
     """Keep a local chain with contracts and operators running.
 
     The chain has an id of its own and publicly known keys: nothing signed there is worth anything
-    elsewhere. Account 0 deploys, 1 announces rounds, 2 to 5 are operators, 10 to 15 hold NMR.
+    elsewhere. Account 0 deploys, 1 announces rounds, 2 to 5 are operators, 6 is the guardian, 7 the
+    timelock's proposer, 8 relays stakers' signed intents, 10 to 15 hold NMR.
     """
 
 

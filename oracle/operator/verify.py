@@ -18,7 +18,8 @@ from oracle.operator.evaluate import Evaluation, EvaluationError, stakes_json
 from oracle.operator.recompute import recompute
 from oracle.operator.wire import AttestationMessage, unhex
 from oracle.settlement.manifest import Manifest, ManifestError
-from oracle.settlement.reference import Refused, RoundTerms
+from oracle.settlement.reference import RoundTerms
+from oracle.settlement.refusals import Refused
 from oracle.settlement.typed_data import Announcement, Domain, digest, recover, struct_hash
 from oracle.settlement.units import nmr
 from oracle.store.artefacts import ArtefactError, check_files, read_manifest

@@ -10,7 +10,8 @@ from typing import Any
 
 from oracle.settlement.batches import Batch
 from oracle.settlement.payout import Coefficients
-from oracle.settlement.reference import Progress, ReferencePool, Refused
+from oracle.settlement.reference import Progress, ReferencePool
+from oracle.settlement.refusals import Refused
 from oracle.settlement.units import RELEASE_ALL
 
 POOL_EVENTS = (
@@ -69,7 +70,9 @@ def apply_event(pool: ReferencePool, event: PoolEvent, settled: SettledBatch | N
 
 def _apply(pool: ReferencePool, event: PoolEvent, settled: SettledBatch | None) -> None:
     arguments, now = event.arguments, event.timestamp
-    number, model = arguments.get("round"), arguments.get("model")
+    # Events that have neither do not use them.
+    number: int = arguments.get("round", 0)
+    model: int = arguments.get("model", 0)
     match event.name:
         case "RoundScheduled":
             pool.put_round(number, arguments["close"])

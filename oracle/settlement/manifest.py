@@ -9,9 +9,6 @@ from typing import Any, ClassVar, Literal
 import rfc8785
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from oracle.settlement.typed_data import SPEC
-
-SCHEMA = "assay/manifest/1"
 HASHED_FOLDERS = ("inputs/", "outputs/")
 _SAFE_PATH = re.compile(r"(inputs|outputs)(/[a-z0-9_]+)*/[a-z0-9_]+(\.[a-z]+)?")
 
@@ -62,8 +59,8 @@ class Saturated(_Part):
 class Manifest(_Part):
     """Everything a round's result rests on; see docs/formats.md for each field."""
 
-    format: Literal["assay/manifest/1"] = Field(SCHEMA, alias="schema")
-    spec: Literal["assay/scoring/1"] = SPEC
+    format: Literal["assay/manifest/1"] = Field("assay/manifest/1", alias="schema")
+    spec: Literal["assay/scoring/1"] = "assay/scoring/1"
     code_version: str
     chain_id: int = _Count
     pool: str = _Address

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Self
 
-from oracle.settlement.reference import ReferencePool, Refused, apply_record
+from oracle.settlement.reference import ReferencePool, apply_record
 from oracle.settlement.reference_oracle import ReferenceOracle, Status, Timing
+from oracle.settlement.refusals import Refused
 from oracle.settlement.units import COMPOUND, RATE_ONE, RELEASE_ALL, TAKE_PROFIT
 from oracle.settlement.words import Lane, QueueRecord
 

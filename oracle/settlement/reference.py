@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from oracle.settlement.batches import END, Batch, followers, link
 from oracle.settlement.payout import Coefficients, Template, begin, change
+from oracle.settlement.refusals import require
 from oracle.settlement.units import (
     COMPOUND,
     LANES_PER_WORD,
@@ -31,15 +32,6 @@ from oracle.settlement.words import (
 
 MAX_PENDING = 96
 """Rounds from the head to the last announced one, at most."""
-
-
-class Refused(ValueError):
-    """The contract would revert; the text is its reason."""
-
-
-def _require(condition: bool, reason: str) -> None:
-    if not condition:
-        raise Refused(reason)
 
 
 def apply_record(lane: Lane, record: QueueRecord) -> tuple[Lane, int]:
@@ -166,12 +158,12 @@ class ReferencePool:
     def schedule(self, number: int, closes: int, now: int) -> None:
         self._require_not_paused(now)
         self._require_running()
-        _require(number == self.last_announced + 1, "pool: round order")
-        _require(number < self.head + MAX_PENDING, "pool: too many pending")
+        require(number == self.last_announced + 1, "pool: round order")
+        require(number < self.head + MAX_PENDING, "pool: too many pending")
         last_close = self.closes.get(number - 1, now)
-        _require(closes > max(now, last_close), "pool: close in the past")
+        require(closes > max(now, last_close), "pool: close in the past")
         lapsed = now >= last_close + self.clocks.skip_after
-        _require(number != self.head or not lapsed, "pool: skip first")
+        require(number != self.head or not lapsed, "pool: skip first")
         self.put_round(number, closes)
 
     def put_round(self, number: int, closes: int) -> None:
@@ -179,32 +171,32 @@ class ReferencePool:
         self.closes[number] = closes
 
     def fund(self, amount: int, now: int) -> None:
-        _require(amount > 0, "pool: zero amount")
+        require(amount > 0, "pool: zero amount")
         self._require_not_paused(now)
         self._require_running()
-        _require(self.held + amount <= MAX_AMOUNT, "pool: capacity")
+        require(self.held + amount <= MAX_AMOUNT, "pool: capacity")
         self.vault += amount
 
     def deposit(self, model: int, amount: int, now: int) -> int:
         """Queues a deposit for the target round and returns the round."""
-        _require(amount >= MIN_STAKE, "pool: below minimum")
+        require(amount >= MIN_STAKE, "pool: below minimum")
         self._require_not_paused(now)
         self._require_running()
-        _require(self.held + amount <= MAX_AMOUNT, "pool: capacity")
+        require(self.held + amount <= MAX_AMOUNT, "pool: capacity")
         number = self.target(now)
         self.queue_deposit(number, model, amount)
         return number
 
     def request_release(self, model: int, amount: int, now: int) -> int:
         """``amount`` of RELEASE_ALL, or any sum beyond it, means everything."""
-        _require(amount >= MIN_STAKE, "pool: below minimum")
+        require(amount >= MIN_STAKE, "pool: below minimum")
         self._require_running()
         number = self.target(now)
         self.queue_release(number, model, amount)
         return number
 
     def set_mode(self, model: int, mode: int, now: int) -> int:
-        _require(mode in (COMPOUND, TAKE_PROFIT), "pool: mode")
+        require(mode in (COMPOUND, TAKE_PROFIT), "pool: mode")
         self._require_running()
         number = self.target(now)
         self.queue_mode(number, model, mode)
@@ -230,7 +222,7 @@ class ReferencePool:
 
     def claim(self, model: int) -> int:
         amount = self.out.pop(model, 0)
-        _require(amount > 0, "pool: nothing to claim")
+        require(amount > 0, "pool: nothing to claim")
         return amount
 
     def drain(self, number: int, count: int, now: int) -> int:
@@ -255,9 +247,9 @@ class ReferencePool:
     def begin(self, number: int, terms: RoundTerms) -> Coefficients:
         """Fixes the coefficients of the head round; its queue must be empty."""
         self._require_unbegun_head(number)
-        _require(not self.queues.get(number), "pool: queue")
-        _require(terms.chain_head != END, "pool: no scores")
-        _require(terms.words <= words_for(MAX_MODELS), "pool: too many words")
+        require(not self.queues.get(number), "pool: queue")
+        require(terms.chain_head != END, "pool: no scores")
+        require(terms.words <= words_for(MAX_MODELS), "pool: too many words")
         coefficients = begin(terms.template, terms.phi, terms.at_risk, self.total, self.vault)
         self.progress = Progress(coefficients, terms.chain_head, terms.words)
         return coefficients
@@ -266,13 +258,13 @@ class ReferencePool:
         """Applies one batch; returns gains and burns (U). ``following`` is the next link."""
         progress = self.progress
         self._require_running()
-        _require(number == self.head, "pool: not head")
-        _require(progress is not None, "pool: not begun")
+        require(number == self.head, "pool: not head")
+        require(progress is not None, "pool: not begun")
         assert progress is not None
-        _require(link(batch, following) == progress.cursor, "pool: batch")
+        require(link(batch, following) == progress.cursor, "pool: batch")
         end = batch.start + len(batch.words)
-        _require(batch.start >= progress.next_word, "pool: order")
-        _require(end <= progress.words, "pool: words")
+        require(batch.start >= progress.next_word, "pool: order")
+        require(end <= progress.words, "pool: words")
         gains = burns = 0
         for index, word in enumerate(batch.words, batch.start):
             gained, burned = self._settle_word(index, word, progress.coefficients)
@@ -314,10 +306,10 @@ class ReferencePool:
 
     def skip(self, number: int, now: int) -> None:
         self._require_running()
-        _require(number == self.head, "pool: not head")
-        _require(number == self.last_announced + 1, "pool: announced")
+        require(number == self.head, "pool: not head")
+        require(number == self.last_announced + 1, "pool: announced")
         earliest = self.closes.get(number - 1, now) + self.clocks.skip_after
-        _require(now >= earliest, "pool: too early")
+        require(now >= earliest, "pool: too early")
         self.put_round(number, now)
         self.skipped.add(number)
 
@@ -325,36 +317,36 @@ class ReferencePool:
         """``void`` is what the oracle says of the round."""
         self._require_unbegun_head(number)
         self._require_closed(number, now)
-        _require(not self.queues.get(number), "pool: queue")
-        _require(number in self.skipped or void, "pool: not void")
+        require(not self.queues.get(number), "pool: queue")
+        require(number in self.skipped or void, "pool: not void")
         self.end_head(now)
 
     def call_void(self, number: int, final_at: int, now: int) -> None:
         """``final_at`` is when the oracle's result became final."""
         self._require_running()
-        _require(number == self.head, "pool: not head")
-        _require(number not in self.void_at, "pool: void called")
+        require(number == self.head, "pool: not head")
+        require(number not in self.void_at, "pool: void called")
         clocks = self.clocks
         deadline = max(final_at + clocks.settle_time, self.head_since + clocks.head_time)
-        _require(now >= deadline, "pool: too early")
+        require(now >= deadline, "pool: too early")
         self.void_at[number] = now + clocks.rest_delay
 
     def void_rest(self, number: int, now: int) -> None:
         self._require_running()
-        _require(number == self.head, "pool: not head")
-        _require(number in self.void_at, "pool: void not called")
-        _require(now >= self.void_at[number], "pool: too early")
-        _require(not self.queues.get(number), "pool: queue")
+        require(number == self.head, "pool: not head")
+        require(number in self.void_at, "pool: void not called")
+        require(now >= self.void_at[number], "pool: too early")
+        require(not self.queues.get(number), "pool: queue")
         self.end_head(now)
 
     def wind_down(self, now: int) -> None:
         self._require_running()
-        _require(now >= self.head_since + self.clocks.wind_down_after, "pool: too early")
+        require(now >= self.head_since + self.clocks.wind_down_after, "pool: too early")
         self.wound_down = True
 
     def exit(self, model: int, rounds: Sequence[int]) -> int:
         """What a model gets out of a pool that is wound down, in U."""
-        _require(self.wound_down, "pool: not wound down")
+        require(self.wound_down, "pool: not wound down")
         waiting = {
             number: self.queues[number][model]
             for number in rounds
@@ -362,7 +354,7 @@ class ReferencePool:
         }
         deposits = sum(record.deposit for record in waiting.values())
         amount = self.lane(model).stake + self.out.get(model, 0) + deposits
-        _require(amount > 0, "pool: nothing to pay")
+        require(amount > 0, "pool: nothing to pay")
         self.lanes.pop(model, None)
         self.out.pop(model, None)
         for number, record in waiting.items():
@@ -371,17 +363,17 @@ class ReferencePool:
 
     def pause(self, now: int) -> None:
         earliest = self.paused_until + self.clocks.pause_cooldown
-        _require(now >= earliest, "pool: paused lately")
+        require(now >= earliest, "pool: paused lately")
         self.paused_until = now + self.clocks.pause
 
     def unpause(self, now: int) -> None:
-        _require(now < self.paused_until, "pool: not paused")
+        require(now < self.paused_until, "pool: not paused")
         self.paused_until = now
 
     def flush_burn(self) -> int:
         """What goes to the burn vault, in U."""
         amount = self.burn_owed
-        _require(amount > 0, "pool: nothing to burn")
+        require(amount > 0, "pool: nothing to burn")
         self.burn_owed = 0
         return amount
 
@@ -391,15 +383,15 @@ class ReferencePool:
         self.progress = None
 
     def _require_running(self) -> None:
-        _require(not self.wound_down, "pool: wound down")
+        require(not self.wound_down, "pool: wound down")
 
     def _require_not_paused(self, now: int) -> None:
-        _require(now >= self.paused_until, "pool: paused")
+        require(now >= self.paused_until, "pool: paused")
 
     def _require_closed(self, number: int, now: int) -> None:
-        _require(number <= self.last_announced and now >= self.closes[number], "pool: open")
+        require(number <= self.last_announced and now >= self.closes[number], "pool: open")
 
     def _require_unbegun_head(self, number: int) -> None:
         self._require_running()
-        _require(number == self.head, "pool: not head")
-        _require(self.progress is None, "pool: begun")
+        require(number == self.head, "pool: not head")
+        require(self.progress is None, "pool: begun")

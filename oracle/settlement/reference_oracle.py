@@ -15,7 +15,8 @@ from eth_utils import keccak, to_checksum_address
 
 from oracle.settlement.payout import Template
 from oracle.settlement.reference import RoundTerms
-from oracle.settlement.reference_quorum import ReferenceQuorum, require
+from oracle.settlement.reference_quorum import ReferenceQuorum
+from oracle.settlement.refusals import present, require
 from oracle.settlement.rounds import Status
 from oracle.settlement.typed_data import (
     SPEC_HASH,
@@ -250,8 +251,8 @@ class ReferenceOracle:
 
     def settle_bond(self, number: int, now: int) -> tuple[str | None, int]:
         """Who gets a challenge's bond, None for the burn, and how much, in U."""
-        challenge = self.challenges.get(number)
-        require(challenge is not None and challenge.bond != 0, "oracle: no bond")
+        challenge = present(self.challenges.get(number), "oracle: no bond")
+        require(challenge.bond != 0, "oracle: no bond")
         require(not challenge.bond_settled, "oracle: bond settled")
         outcome = self.outcome(number, now)
         require(outcome is not Outcome.OPEN, "oracle: not answered")
@@ -299,10 +300,10 @@ class ReferenceOracle:
     def settlement(self, number: int, now: int) -> RoundTerms:
         """What the pool begins a round with."""
         announced = self._announced(number)
-        require(announced.final_at is not None, "oracle: not committed")
+        final_at = present(announced.final_at, "oracle: not committed")
+        result = present(announced.result, "oracle: not committed")
         require(not self._is_challenged(number), "oracle: challenged")
-        require(now >= announced.final_at, "oracle: not final")
-        result = announced.result
+        require(now >= final_at, "oracle: not final")
         return RoundTerms(
             announced.template, announced.phi, result.at_risk, result.words, result.chain_head
         )
@@ -325,8 +326,9 @@ class ReferenceOracle:
     def template_hash(self, number: int) -> bytes:
         """Of the round's template, zero for a cancelled or unknown round."""
         announced = self.rounds.get(number)
-        unknown = announced is None or announced.cancelled
-        return bytes(32) if unknown else template_hash(announced.template)
+        if announced is None or announced.cancelled:
+            return bytes(32)
+        return template_hash(announced.template)
 
     def commit_of(self, number: int, result: Result) -> Commit:
         """The Commit with which operators give an announced round this result."""
@@ -343,7 +345,8 @@ class ReferenceOracle:
     def confirm_of(self, number: int, result: Result) -> Confirm:
         """The Confirm with which operators answer the round's challenge with this result."""
         commit = self.commit_of(number, result)
-        return Confirm(*astuple(commit), self.challenges[number].challenge_id)
+        challenge_id = self.challenges[number].challenge_id
+        return Confirm(*astuple(commit), challenge_id)  # type: ignore[call-arg]
 
     @property
     def bonds(self) -> int:
@@ -353,9 +356,7 @@ class ReferenceOracle:
     # --- shared ---
 
     def _announced(self, number: int) -> Round:
-        announced = self.rounds.get(number)
-        require(announced is not None, "oracle: not announced")
-        return announced
+        return present(self.rounds.get(number), "oracle: not announced")
 
     def _is_challenged(self, number: int) -> bool:
         """Whether a challenge waits for its answer, or never got it."""
@@ -372,9 +373,9 @@ class ReferenceOracle:
         self, number: int, challenger: str, bond: int, evidence: bytes, now: int
     ) -> bytes:
         announced = self._announced(number)
-        require(announced.final_at is not None, "oracle: not committed")
+        final_at = present(announced.final_at, "oracle: not committed")
         require(not self._is_challenged(number), "oracle: challenged")
-        require(now < announced.final_at, "oracle: final")
+        require(now < final_at, "oracle: final")
         content = [number, to_checksum_address(challenger), now, evidence]
         challenge_id = keccak(encode(["uint256", "address", "uint256", "bytes32"], content))
         self.challenges[number] = Challenge(challenger, now, bond, challenge_id)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from oracle.settlement.reference import Refused
+from oracle.settlement.refusals import present, require
 
 MAX_SIGNERS = 16
 """Signers in one epoch."""
@@ -13,12 +13,6 @@ LAST_EPOCH = 2**12 - 1
 SUSPENSION = 14 * 86_400
 REST = 14 * 86_400
 """Seconds without a suspension after a spell of them."""
-
-
-def require(condition: bool, reason: str) -> None:
-    """Refuses a call with the contract's ``reason``."""
-    if not condition:
-        raise Refused(reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +56,10 @@ class ReferenceQuorum:
         require(epoch <= LAST_EPOCH, "quorum: no epoch left")
         members = dict(self.members)
         for signer in retired:
-            member = members.get(signer)
-            if member is not None and member.revoked:
+            member = present(members.get(signer), "quorum: not in force")
+            if member.revoked:
                 continue
-            require(member is not None and member.in_force, "quorum: not in force")
+            require(member.in_force, "quorum: not in force")
             members[signer] = replace(member, last_epoch=epoch - 1)
         for signer in added:
             require(int(signer, 16) != 0, "quorum: zero signer")
@@ -110,7 +104,6 @@ class ReferenceQuorum:
         return [who for who, member in self.members.items() if member.covers(epoch)]
 
     def _known(self, signer: str) -> Member:
-        member = self.members.get(signer)
-        require(member is not None, "quorum: not a signer")
+        member = present(self.members.get(signer), "quorum: not a signer")
         require(not member.revoked, "quorum: revoked")
         return member

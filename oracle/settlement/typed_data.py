@@ -6,7 +6,7 @@ Addresses are 0x strings, hashes are 32 bytes, numbers are ints.
 
 from dataclasses import asdict, astuple, dataclass
 from dataclasses import fields as dataclass_fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from eth_abi import encode
 from eth_abi.exceptions import EncodingError
@@ -127,7 +127,11 @@ class Receipt:
     received: int
 
 
-Struct = Commit | Confirm | Submission | Receipt
+class Struct(Protocol):
+    """A dataclass with the EIP-712 type of each of its fields."""
+
+    fields: ClassVar[dict[str, str]]
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
 
 def message(struct: Struct, domain: Domain) -> SignableMessage:
@@ -170,9 +174,10 @@ def recover(struct: Struct, domain: Domain, signature: bytes) -> str | None:
     if int.from_bytes(signature[32:64], "big") > _HALF_CURVE_ORDER:
         return None
     try:
-        return Account.recover_message(message(struct, domain), signature=signature)
+        signer: str = Account.recover_message(message(struct, domain), signature=signature)
     except (BadSignature, EncodingError, ValueError):
         return None
+    return signer
 
 
 def template_hash(template: Template) -> bytes:

@@ -80,9 +80,9 @@ def _lines(raw: bytes, rules: SubmissionRules) -> list[str]:
         raise SubmissionError(ErrorCode.FILE, f"{rows} rows; at most {rules.max_rows} are read")
     lines = text.split(b"\n")
     longest = 2 * rules.max_field_bytes + len('"",""')
-    for number, line in enumerate(lines, HEADER_LINE):
-        if len(line) > longest:
-            raise _unreadable(f"is {len(line)} bytes long; at most {longest} are read", number)
+    for number, raw in enumerate(lines, HEADER_LINE):
+        if len(raw) > longest:
+            raise _unreadable(f"is {len(raw)} bytes long; at most {longest} are read", number)
     return [_decoded(line, number) for number, line in enumerate(lines, HEADER_LINE)]
 
 

@@ -61,7 +61,7 @@ def floats_to_integers(values: NDArray[np.float64]) -> NDArray[np.int64]:
     if not bool(np.all((values >= 0.0) & (values <= 1.0))):
         raise ValueError("values must be in [0, 1]")
     product = values * float(SCALE)
-    result = np.rint(product).astype(np.int64)
+    result: NDArray[np.int64] = np.rint(product).astype(np.int64)
     near_tie = np.abs(product - np.floor(product) - 0.5) <= _TIE_MARGIN
     for index in np.flatnonzero(near_tie):
         numerator, denominator = float(values[index]).as_integer_ratio()

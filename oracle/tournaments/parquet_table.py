@@ -197,7 +197,7 @@ def _texts(column: pa.DictionaryArray, name: str, row: int, rules: SubmissionRul
         raise _unreadable(f"column {name} holds a text of {longest} bytes; {limit}")
     texts = column.dictionary.to_numpy(zero_copy_only=False)
     codes = column.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    ids: list[str] = np.append(texts, [None])[codes].tolist()
+    ids: list[str] = np.append(texts, np.array([None]))[codes].tolist()
     for index, text in enumerate(ids):
         if not text:
             raise empty_id_error(name, f"row {row + index + 1}")

@@ -16,8 +16,11 @@ class Table(Protocol):
     """An id and a prediction for each row; predictions stay unread until asked for."""
 
     format: Format
-    ids: Sequence[str]
-    """Id of each row, never empty."""
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """Id of each row, never empty."""
+        ...
 
     def integers(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Predictions of ``rows`` (row indices) as int64 at 10^-9, in that order.

@@ -32,8 +32,9 @@ from settle_strategies import MODELS
 
 from oracle.settlement import reference_oracle
 from oracle.settlement.batches import Batch, followers
-from oracle.settlement.reference import ReferencePool, Refused, RoundTerms
+from oracle.settlement.reference import ReferencePool, RoundTerms
 from oracle.settlement.reference_oracle import ReferenceOracle, Status
+from oracle.settlement.refusals import Refused
 from oracle.settlement.units import MAX_AMOUNT, RATE_ONE, RELEASE_ALL, WEI_PER_UNIT
 from oracle.settlement.words import QueueRecord
 

@@ -14,8 +14,9 @@ from oracle_steps import DAY
 
 from oracle.settlement.batches import Batch, chain
 from oracle.settlement.payout import Template
-from oracle.settlement.reference import ReferencePool, Refused
+from oracle.settlement.reference import ReferencePool
 from oracle.settlement.reference_oracle import ReferenceOracle, Timing
+from oracle.settlement.refusals import Refused
 from oracle.settlement.rounds import Status
 from oracle.settlement.typed_data import Commit, Confirm, Domain, Result, digest, recover
 from oracle.settlement.units import WEI_PER_UNIT

@@ -32,7 +32,8 @@ from oracle_world import (
 
 from oracle.settlement.batches import END, chain
 from oracle.settlement.payout import Template
-from oracle.settlement.reference import Clocks, Refused
+from oracle.settlement.reference import Clocks
+from oracle.settlement.refusals import Refused
 from oracle.settlement.rounds import Status
 from oracle.settlement.typed_data import SPEC_HASH, Commit, Confirm, Result
 from oracle.settlement.units import MAX_AMOUNT, WEI_PER_UNIT

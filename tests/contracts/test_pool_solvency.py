@@ -8,7 +8,8 @@ from pool_views import expected, shown
 
 from oracle.settlement.batches import Batch
 from oracle.settlement.payout import begin
-from oracle.settlement.reference import ReferencePool, Refused, RoundTerms
+from oracle.settlement.reference import ReferencePool, RoundTerms
+from oracle.settlement.refusals import Refused
 from oracle.settlement.units import (
     COMPOUND,
     LANES_PER_WORD,

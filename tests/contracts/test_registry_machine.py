@@ -32,7 +32,7 @@ from registry_bench import (
     name,
 )
 
-from oracle.settlement.reference import Refused
+from oracle.settlement.refusals import Refused
 
 OWNERS = 3
 FEES = 3

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from oracle.settlement.batches import END, Batch, chain
 from oracle.settlement.outlook import Outlook, Step
 from oracle.settlement.payout import Template
-from oracle.settlement.reference import Clocks, ReferencePool, Refused, RoundTerms
+from oracle.settlement.reference import Clocks, ReferencePool, RoundTerms
 from oracle.settlement.reference_oracle import ReferenceOracle, Status, Timing
+from oracle.settlement.refusals import Refused
 from oracle.settlement.typed_data import Result
 from oracle.settlement.units import (
     LANES_PER_WORD,

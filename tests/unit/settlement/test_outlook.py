@@ -32,8 +32,9 @@ from outlook_world import (
 from oracle.settlement.batches import chain
 from oracle.settlement.outlook import Phase, Step, Steps
 from oracle.settlement.payout import Template
-from oracle.settlement.reference import ReferencePool, Refused, RoundTerms
+from oracle.settlement.reference import ReferencePool, RoundTerms
 from oracle.settlement.reference_oracle import Status
+from oracle.settlement.refusals import Refused
 from oracle.settlement.units import MILLIONTH, MIN_STAKE, RATE_ONE, RELEASE_ALL
 from oracle.settlement.words import Lane
 

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oracle.settlement.payout import Template
-from oracle.settlement.reference import Refused
 from oracle.settlement.reference_oracle import (
     LAST_TIME,
     MIN_BOND,
@@ -18,6 +17,7 @@ from oracle.settlement.reference_oracle import (
     ReferenceOracle,
     Timing,
 )
+from oracle.settlement.refusals import Refused
 from oracle.settlement.rounds import Status
 from oracle.settlement.typed_data import (
     SPEC_HASH,

@@ -18,7 +18,8 @@ from pool_cases import (
 )
 
 from oracle.settlement.batches import END, Batch, chain, cut
-from oracle.settlement.reference import ReferencePool, Refused, RoundTerms, apply_record
+from oracle.settlement.reference import ReferencePool, RoundTerms, apply_record
+from oracle.settlement.refusals import Refused
 from oracle.settlement.units import (
     COMPOUND,
     MILLIONTH,

@@ -7,7 +7,8 @@ import pytest
 from pool_cases import NMR, TEMPLATE, pool_of, terms_of
 
 from oracle.settlement.batches import END, Batch, chain
-from oracle.settlement.reference import MAX_PENDING, Clocks, ReferencePool, Refused
+from oracle.settlement.reference import MAX_PENDING, Clocks, ReferencePool
+from oracle.settlement.refusals import Refused
 from oracle.settlement.units import COMPOUND, MILLIONTH, RELEASE_ALL, TAKE_PROFIT
 from oracle.settlement.words import Lane, ScoreLane, score_words
 

@@ -21,7 +21,8 @@ from settlement_strategies import phis, score_lanes, templates
 
 from oracle.settlement.batches import END, Batch, cut, followers
 from oracle.settlement.payout import Template
-from oracle.settlement.reference import ReferencePool, Refused
+from oracle.settlement.reference import ReferencePool
+from oracle.settlement.refusals import Refused
 from oracle.settlement.units import (
     COMPOUND,
     MAX_AMOUNT,

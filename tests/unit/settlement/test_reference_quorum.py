@@ -7,7 +7,6 @@ from attested import KEYS
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oracle.settlement.reference import Refused
 from oracle.settlement.reference_quorum import (
     LAST_EPOCH,
     MAX_EVER,
@@ -16,6 +15,7 @@ from oracle.settlement.reference_quorum import (
     SUSPENSION,
     ReferenceQuorum,
 )
+from oracle.settlement.refusals import Refused
 
 DAY = 86_400
 NOW = 10**9
