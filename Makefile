@@ -18,7 +18,7 @@ unexport CONDA_PREFIX
 BIN := .venv/bin
 STAMPS := .venv/.stamps
 
-.PHONY: help setup demo test quick fuzz gas mutants static lint format abi lock clean
+.PHONY: help setup demo test quick fuzz gas mutants determinism static types lint format abi lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -44,10 +44,16 @@ gas: setup ## Print what calls cost beside their goals and peers; fails above a 
 mutants: setup ## Break each check of the contracts in turn and see a test fail for it.
 	@$(BIN)/python tests/mutation/run.py $(ARGS)
 
-lint: setup ## Check style and import order.
+determinism: setup $(STAMPS)/scoring ## Compute all paid scores under many settings, compare their bytes (ARGS="--small").
+	@$(BIN)/python tests/conformance/determinism.py --python .venv-scoring/bin/python $(ARGS)
+
+lint: setup ## Check style, import order, types and contracts.
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(MAKE) --no-print-directory static
+	@$(MAKE) --no-print-directory types static
+
+types: setup ## Check the types of the pure rooms.
+	@$(BIN)/mypy
 
 # Rules that are off, and the frame size, are explained in docs/threat-model.md.
 static: setup ## Analyse the contracts statically.
@@ -66,10 +72,12 @@ lock: .tools/.uv ## Resolve the lock files anew.
 	  --no-emit-index-url --python-version 3.11 --upgrade --quiet -o requirements.lock
 	.tools/bin/uv pip compile requirements-market.in --no-deps --generate-hashes \
 	  --no-emit-index-url --python-version 3.11 --quiet -o requirements-market.lock
+	.tools/bin/uv pip compile requirements-scoring.in --generate-hashes --universal \
+	  --no-emit-index-url --python-version 3.11 --upgrade --quiet -o requirements-scoring.lock
 	npm install --package-lock-only --no-audit --no-fund
 
 clean: ## Remove everything that set-up and runs have made.
-	rm -rf .venv .tools .ape .build .assay .cache node_modules build *.egg-info
+	rm -rf .venv .venv-* .tools .ape .build .assay .cache node_modules build *.egg-info
 
 .tools/.uv:
 	@command -v $(PYTHON) >/dev/null || { \
@@ -86,6 +94,12 @@ $(STAMPS)/python: requirements.lock requirements-market.lock pyproject.toml | .t
 	@.tools/bin/uv pip install --quiet --no-deps --require-hashes -r requirements-market.lock
 	@.tools/bin/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@mkdir -p $(STAMPS) && touch $@
+
+# NumPy of another major version, with only what the scoring room imports.
+$(STAMPS)/scoring: requirements-scoring.lock | $(STAMPS)/python
+	@.tools/bin/uv venv --quiet --clear --python $$(command -v $(PYTHON)) .venv-scoring
+	@VIRTUAL_ENV=.venv-scoring .tools/bin/uv pip sync --quiet --require-hashes requirements-scoring.lock
+	@touch $@
 
 $(STAMPS)/chain: package-lock.json | $(STAMPS)/python
 	@command -v npm >/dev/null || { \

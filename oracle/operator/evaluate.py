@@ -193,6 +193,7 @@ def evaluate(inputs: RoundInputs) -> Evaluation:
         "inputs/submissions.json": canonical(_submissions_json(selection)),
         **{f"inputs/submissions/{e.sha256.hex()}": e.raw for e in inputs.entries},
         "outputs/scores.csv": _scores_csv(selection.accepted, stakes, published),
+        "outputs/unscored.csv": _unscored_csv(inputs.stakes, selection),
         "outputs/meta_model.csv": _csv("id,value", meta_rows),
         "outputs/batches.json": canonical(_batches_json(batches)),
     }
@@ -317,6 +318,26 @@ def _scores_csv(
         for (entry, _), stake, values in zip(accepted, stakes, published, strict=True)
     ]
     return _csv("model,on_time,stake,corr,mmc,tc,rho,level", rows)
+
+
+def _unscored_csv(stakes: Stakes, selection: _Selection) -> bytes:
+    """Models with stake whose lane is zero, since none of their submissions was valid and on time:
+    ``late`` ones have scores all the same, of ``refused`` ones no submission counted."""
+    on_time = {entry.model for entry, _ in selection.accepted if entry.on_time}
+    late = {entry.model for entry, _ in selection.accepted if not entry.on_time}
+    refused = {entry.model for entry, _ in selection.rejected}
+
+    def reason(model: int) -> str:
+        if model in late:
+            return "late"
+        return "refused" if model in refused else "none"
+
+    rows = [
+        (model, stake, reason(model))
+        for model, stake in sorted(stakes.stakes.items())
+        if stake and model not in on_time
+    ]
+    return _csv("model,stake,reason", rows)
 
 
 def stakes_json(stakes: Stakes, owners: Mapping[int, str]) -> dict[str, Any]:

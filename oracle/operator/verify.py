@@ -17,6 +17,7 @@ from oracle.errors import DifferenceError, InputError
 from oracle.operator.evaluate import Evaluation, EvaluationError, stakes_json
 from oracle.operator.recompute import recompute
 from oracle.operator.wire import AttestationMessage, unhex
+from oracle.scoring.limits import SCALE
 from oracle.settlement.manifest import Manifest, ManifestError
 from oracle.settlement.reference import RoundTerms
 from oracle.settlement.refusals import Refused
@@ -88,8 +89,16 @@ class Verification:
         self._result = recompute(self._manifest, self._contents)
         if self._result.manifest != self._manifest:
             raise DifferenceError(f"manifest.json: {self._differing_field()} is not as recomputed")
-        totals = self._manifest.totals
-        return f"{totals.accepted} models scored anew, every output byte the same"
+        totals, saturated = self._manifest.totals, self._manifest.saturated
+        unscored = self._contents["outputs/unscored.csv"].count(b"\n") - 1
+        shown = f"{totals.accepted} models scored anew, every output byte the same"
+        if unscored:
+            shown += f"; {unscored} with stake have no score that counts"
+        if saturated:
+            shown += "; cut off at the range: " + ", ".join(
+                f"model {one.model} {one.score} {one.value / SCALE:+.6f}" for one in saturated
+            )
+        return shown
 
     def _differing_field(self) -> str:
         own = self._result.manifest.model_dump(by_alias=True)

@@ -213,6 +213,25 @@ def test_evaluate__score_beyond_the_range__saturates_and_is_listed() -> None:
     assert score_lanes(found)[1].scores[0] == -524_287
 
 
+def test_evaluate__stakes_without_a_score__listed_with_the_reason(result: Evaluation) -> None:
+    listed = result.files["outputs/unscored.csv"].decode().splitlines()
+    on_time = {row["model"] for row in csv_rows(result) if row["on_time"] == "1"}
+    expected = {
+        model: stake
+        for model, stake in STAKES.stakes.items()
+        if stake and str(model) not in on_time
+    }
+    rows = [line.split(",") for line in listed[1:]]
+    assert listed[0] == "model,stake,reason"
+    assert {int(model): int(stake) for model, stake, _ in rows} == expected
+    reasons = {int(model): reason for model, _, reason in rows}
+    assert reasons[given_round.LATE] == "late"
+    assert reasons[given_round.ONLY_INVALID] == "refused"
+    assert {r for m, r in reasons.items() if m not in {e.model for e in ENTRIES}} == {"none"}
+    zero = {m for m in expected if m not in score_lanes(result)}
+    assert zero == set(expected)
+
+
 def test_evaluate__usual_scores__none_saturated(result: Evaluation) -> None:
     assert result.manifest.saturated == []
 
