@@ -278,6 +278,14 @@ def test_confirm_digest__any_result__equals_the_encoder(system: System, result: 
     )
 
 
+@pytest.mark.parametrize("stage", ["announce", "committed"])
+def test_confirm_digest__no_challenge__refused(system: System, stage: str) -> None:
+    steps = Steps(system)
+    getattr(steps, stage)(1)
+    with refused("oracle: not challenged"):
+        system.oracle.confirm_digest(1, steps.hashes[1], RESULT.argument())
+
+
 # --- bonds ---
 
 
