@@ -18,10 +18,10 @@ unexport CONDA_PREFIX
 BIN := .venv/bin
 STAMPS := .venv/.stamps
 
-.PHONY: help setup demo test quick fuzz gas mutants determinism static types lint format abi lock clean
+.PHONY: help setup demo test quick fuzz gas bench bench-peers mutants determinism conformance-scores static types lint format abi lock clean
 
 help: ## Show this list.
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
 
 setup: $(STAMPS)/python $(STAMPS)/chain ## Install everything, pinned by the lock files.
 
@@ -41,11 +41,21 @@ fuzz: setup ## Run the property tests and state machines in full: hours.
 gas: setup ## Print what calls cost beside their goals and peers; fails above a goal.
 	@$(BIN)/python benchmarks/gas.py $(ARGS)
 
+bench: setup ## Time the scores (ARGS="--models 200").
+	@$(BIN)/python benchmarks/scoring.py $(ARGS)
+
+bench-peers: setup $(STAMPS)/conformance ## Time the scores beside numerai-tools (ARGS="--small").
+	@$(BIN)/python benchmarks/peers_scoring.py $(ARGS)
+
 mutants: setup ## Break each check of the contracts in turn and see a test fail for it.
 	@$(BIN)/python tests/mutation/run.py $(ARGS)
 
 determinism: setup $(STAMPS)/scoring ## Compute all paid scores under many settings, compare their bytes (ARGS="--small").
 	@$(BIN)/python tests/conformance/determinism.py --python .venv-scoring/bin/python $(ARGS)
+
+conformance-scores: setup $(STAMPS)/conformance ## Compare the scores with numerai-tools, in an environment of its own.
+	@PYTHONPATH=. NUMBA_CACHE_DIR=.venv-conformance/numba OPENBLAS_NUM_THREADS=1 \
+	  .venv-conformance/bin/python tests/conformance/run.py $(ARGS)
 
 lint: setup ## Check style, import order, types and contracts.
 	@$(BIN)/ruff check .
@@ -74,6 +84,10 @@ lock: .tools/.uv ## Resolve the lock files anew.
 	  --no-emit-index-url --python-version 3.11 --quiet -o requirements-market.lock
 	.tools/bin/uv pip compile requirements-scoring.in --generate-hashes --universal \
 	  --no-emit-index-url --python-version 3.11 --upgrade --quiet -o requirements-scoring.lock
+	.tools/bin/uv pip compile requirements-conformance.in --generate-hashes --universal \
+	  --no-emit-index-url --python-version 3.11 --upgrade --quiet -o requirements-conformance.lock
+	.tools/bin/uv pip compile tests/conformance/older.in --no-deps --generate-hashes \
+	  --no-emit-index-url --python-version 3.11 --quiet -o tests/conformance/older.lock
 	npm install --package-lock-only --no-audit --no-fund
 
 clean: ## Remove everything that set-up and runs have made.
@@ -99,6 +113,19 @@ $(STAMPS)/python: requirements.lock requirements-market.lock pyproject.toml | .t
 $(STAMPS)/scoring: requirements-scoring.lock | $(STAMPS)/python
 	@.tools/bin/uv venv --quiet --clear --python $$(command -v $(PYTHON)) .venv-scoring
 	@VIRTUAL_ENV=.venv-scoring .tools/bin/uv pip sync --quiet --require-hashes requirements-scoring.lock
+	@touch $@
+
+# numerai-tools: its newest release, an older one that ships its tests, and those tests' archive.
+$(STAMPS)/conformance: requirements-conformance.lock tests/conformance/older.lock | $(STAMPS)/python
+	@echo "Installing numerai-tools ..."
+	@.tools/bin/uv venv --quiet --clear --python $$(command -v $(PYTHON)) .venv-conformance
+	@.tools/bin/uv pip sync --quiet --require-hashes --python .venv-conformance/bin/python \
+	  requirements-conformance.lock
+	@.tools/bin/uv pip install --quiet --no-deps --require-hashes \
+	  --python .venv-conformance/bin/python --target .venv-conformance/older -r tests/conformance/older.lock
+	@.venv-conformance/bin/python -m pip download --quiet --no-deps --no-build-isolation --require-hashes \
+	  --disable-pip-version-check --no-binary numerai-tools -d .venv-conformance/source -r tests/conformance/older.lock
+	@tar -xzf .venv-conformance/source/numerai_tools-*.tar.gz -C .venv-conformance/source --strip-components 1
 	@touch $@
 
 $(STAMPS)/chain: package-lock.json | $(STAMPS)/python

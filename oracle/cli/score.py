@@ -34,7 +34,8 @@ def command(file: Path, targets: Path, meta_model: Path | None, out: Output) -> 
     import numpy as np
 
     from oracle.datasets.files import read_targets_csv
-    from oracle.scoring import ScoringError, score_round
+    from oracle.scoring.errors import ScoringError
+    from oracle.scoring.round import score_round
     from oracle.tournaments import by_number
     from oracle.tournaments.submissions import SubmissionError, parse_submission
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from oracle import __version__
+from oracle.scoring.portfolio import plain_problem
 from oracle.scoring.round import RoundScores, score_round
 from oracle.settlement.batches import Batch, chain, cut
 from oracle.settlement.manifest import (
@@ -172,6 +173,8 @@ def evaluate(inputs: RoundInputs) -> Evaluation:
             target,
             stakes,
             accounts=[owners[entry.model] for entry, _ in selection.accepted],
+            # The close block's hash is not known while stakes and predictions can change.
+            portfolio=plain_problem(len(universe), seed=int(inputs.close_block.hash, 16)),
         )
         if selection.accepted
         else None
@@ -196,6 +199,7 @@ def evaluate(inputs: RoundInputs) -> Evaluation:
         "outputs/unscored.csv": _unscored_csv(inputs.stakes, selection),
         "outputs/meta_model.csv": _csv("id,value", meta_rows),
         "outputs/batches.json": canonical(_batches_json(batches)),
+        "outputs/statuses.json": canonical(_statuses_json(scores)),
     }
     meta_root = root(leaf(announced.round, row_id, value) for row_id, value in meta_rows)
     at_risk = sum(stakes)
@@ -244,19 +248,19 @@ def _owners(inputs: RoundInputs) -> dict[int, str]:
 
 def _published(scores: RoundScores | None, hardened: bool) -> Sequence[dict[str, int]]:
     """What is published of each model, by name: scores and rho at 10^-9, and the hardening level,
-    0 unless ``hardened``. TC is zero in this scoring specification."""
+    0 unless ``hardened``."""
     if scores is None:
         return []
     return [
         {
             "corr": int(corr),
             "mmc": int(mmc),
-            "tc": 0,
+            "tc": int(tc),
             "rho": int(rho),
             "level": int(level) if hardened else 0,
         }
-        for corr, mmc, rho, level in zip(
-            scores.corr, scores.mmc, scores.rho, scores.levels, strict=True
+        for corr, mmc, tc, rho, level in zip(
+            scores.corr, scores.mmc, scores.tc, scores.rho, scores.levels, strict=True
         )
     ]
 
@@ -306,6 +310,13 @@ def _meta_rows(universe: Sequence[str], scores: RoundScores | None) -> list[tupl
 def _csv(header: str, rows: Iterable[Sequence[object]]) -> bytes:
     lines = [header, *(",".join(map(str, row)) for row in rows)]
     return ("\n".join(lines) + "\n").encode()
+
+
+def _statuses_json(scores: RoundScores | None) -> dict[str, str]:
+    """Whether there is a meta model and a True Contribution, or why not."""
+    if scores is None:
+        return {"meta_model": "no_submission", "tc": "no_submission"}
+    return {"meta_model": scores.meta_status, "tc": scores.tc_status}
 
 
 def _scores_csv(

@@ -5,6 +5,7 @@ from operator import index
 
 import numpy as np
 
+from oracle.scoring import kernels
 from oracle.scoring.errors import ScoringError
 from oracle.scoring.limits import (
     BLOCK_ELEMENTS,
@@ -49,11 +50,27 @@ def require_matrix(array: np.ndarray, name: str) -> tuple[int, int]:
 
 def require_ranks(block: np.ndarray, first_model: int = 0) -> None:
     """Each row of ``block`` must lie in 2..2N, sum to N(N + 1) as ranks do, and not be one tie."""
+    rank_block(block, first_model)
+
+
+def rank_block(block: np.ndarray, first_model: int = 0) -> np.ndarray:
+    """``block`` (B, N) of doubled ranks as the kernels take it: uint16, C-contiguous, writable.
+
+    Not copied if it is so already. Raises ScoringError as `require_ranks` says.
+    """
     rows = block.shape[1]
-    low, high = block.min(axis=1), block.max(axis=1)
-    wrong = (low < 2) | (high > 2 * rows) | (block.sum(axis=1, dtype=np.int64) != rows * (rows + 1))
+    if block.dtype == np.uint16:
+        plain = np.require(block, requirements=("C", "A", "W"))
+        low, high = np.empty((2, len(plain)), np.uint16)
+        total = np.empty(len(plain), np.int64)
+        kernels.check_ranks(plain, low, high, total)
+    else:
+        low, high = block.min(axis=1), block.max(axis=1)
+        total = block.sum(axis=1, dtype=np.int64)
+    wrong = (low < 2) | (high > 2 * rows) | (total != rows * (rows + 1))
     reject(wrong, "not_ranks", "not doubled ranks (see ranks.doubled_ranks)", first_model)
     reject_constant(low == high, first_model)
+    return plain if block.dtype == np.uint16 else block.astype(np.uint16, order="C")
 
 
 def reject_constant(constant: np.ndarray, first_model: int = 0) -> None:
@@ -99,10 +116,15 @@ def require_stakes(stakes: Sequence[int], models: int) -> list[int]:
     return units
 
 
-def blocks(models: int, rows: int, block_models: int | None = None) -> Iterator[slice]:
-    """Cut ``models`` rows of ``rows`` elements into slices of bounded size."""
+def block_size(rows: int, block_models: int | None = None) -> int:
+    """Models at a time: ``block_models`` if given, else as many as bound the memory."""
     if block_models is not None and block_models < 1:
         raise ScoringError("block", f"a block needs at least one model, got {block_models}")
-    step = block_models or max(1, BLOCK_ELEMENTS // rows)
+    return block_models or max(1, BLOCK_ELEMENTS // rows)
+
+
+def blocks(models: int, rows: int, block_models: int | None = None) -> Iterator[slice]:
+    """Cut ``models`` rows of ``rows`` elements into slices of bounded size."""
+    step = block_size(rows, block_models)
     for start in range(0, models, step):
         yield slice(start, min(start + step, models))

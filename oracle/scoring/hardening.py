@@ -1,16 +1,16 @@
 """Burn-hardening: how close each model is to the meta model without its own account."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from oracle.scoring.arithmetic import div_half_even, dots
-from oracle.scoring.checks import blocks, require_matrix, require_ranks, require_stakes
+from oracle.scoring.agreement import agreements, chunks, without
+from oracle.scoring.arithmetic import div_half_even
+from oracle.scoring.checks import block_size, require_matrix, require_stakes
 from oracle.scoring.errors import ScoringError
 from oracle.scoring.limits import SCALE
-from oracle.scoring.meta_model import MetaStatus, stake_sums
-from oracle.scoring.tables import normal_table
+from oracle.scoring.meta_model import MetaStatus, StakeSums, sum_stakes
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,30 +43,57 @@ def hardening(
     """
     models, rows = require_matrix(ranks, "ranks")
     units = require_stakes(stakes, models)
-    groups = _groups(accounts, models)
-    for block in blocks(models, rows, block_models):
-        require_ranks(ranks[block], block.start)
+    groups = account_groups(accounts, models)
+    total = sum_stakes(ranks, units, block_models)
     rho, levels = np.zeros(models, np.int64), np.zeros(models, np.int64)
-    if not any(units):
-        return Hardening(rho, levels, ("no_stake",) * models)
-    total = stake_sums(ranks, units, block_models)
-    statuses: list[MetaStatus] = ["ok"] * models
-    for group in groups:
-        cuts = [group[cut] for cut in blocks(len(group), rows, block_models)]
-        others = total
-        for members in cuts:
-            others = others.without(ranks[members], [units[model] for model in members])
-        positions = others.positions()
-        if not positions.any():
-            for model in group:
-                statuses[model] = "constant" if others.total_stake else "no_stake"
-            continue
-        for members in cuts:
-            ratios = _correlations(ranks[members], positions)
-            for model, (numerator, denominator) in zip(members, ratios, strict=True):
-                rho[model] = div_half_even(numerator * SCALE, denominator)
-                levels[model] = level(numerator, denominator)
+    statuses: list[MetaStatus] = ["ok" if total.total_stake else "no_stake"] * models
+    if not total.total_stake:
+        return Hardening(rho, levels, tuple(statuses))
+    for batch in batches(groups, block_size(rows, block_models)):
+        for found in hardened_batch(ranks, units, batch, total, block_models):
+            rho[found.model], levels[found.model] = found.rho, found.level
+            statuses[found.model] = found.status
     return Hardening(rho, levels, tuple(statuses))
+
+
+@dataclass(frozen=True, slots=True)
+class Hardened:
+    """One model's part of a `Hardening`."""
+
+    model: int
+    rho: int
+    level: int
+    status: MetaStatus
+
+
+def hardened_batch(
+    ranks: np.ndarray,
+    stakes: Mapping[int, int] | Sequence[int],
+    batch: Sequence[list[int]],
+    total: StakeSums,
+    block_models: int | None = None,
+) -> Iterator[Hardened]:
+    """The models of some accounts: each member of ``batch`` lists an account's.
+
+    ``ranks``: doubled ranks (M, N) of the round, of which those models are read, ``stakes`` theirs;
+    ``total``: the round's sums. Independent of all other batches. Errors as `hardening`.
+    """
+    size = block_size(ranks.shape[1], block_models)
+    others = without(total, ranks, stakes, batch, size)
+    for members, whose in chunks(batch, size):
+        ratios = agreements(ranks[members], whose, others)
+        for model, account, ratio in zip(members, whose.tolist(), ratios, strict=True):
+            if others.distinct[account] == 1:
+                yield Hardened(model, 0, 0, "constant" if others.stake[account] else "no_stake")
+            else:
+                rho = div_half_even(ratio[0] * SCALE, ratio[1])
+                yield Hardened(model, rho, level(*ratio), "ok")
+
+
+def batches(groups: list[list[int]], size: int) -> Iterator[list[list[int]]]:
+    """At most ``size`` accounts at a time."""
+    for start in range(0, len(groups), size):
+        yield groups[start : start + size]
 
 
 def level(numerator: int, denominator: int) -> int:
@@ -78,7 +105,7 @@ def level(numerator: int, denominator: int) -> int:
     return max(0, (75 * numerator // denominator - 44) // 2)
 
 
-def _groups(accounts: Sequence[Hashable] | np.ndarray, models: int) -> list[list[int]]:
+def account_groups(accounts: Sequence[Hashable] | np.ndarray, models: int) -> list[list[int]]:
     """The models of each account."""
     if len(accounts) != models:
         raise ScoringError("shape", f"{len(accounts)} accounts for {models} models")
@@ -89,27 +116,3 @@ def _groups(accounts: Sequence[Hashable] | np.ndarray, models: int) -> list[list
     except TypeError as error:
         raise ScoringError("dtype", f"accounts must be hashable: {error}") from None
     return list(groups.values())
-
-
-def _correlations(ranks: np.ndarray, positions: np.ndarray) -> list[tuple[int, int]]:
-    """rho of each row of ``ranks`` (B, N) as numerator and denominator > 0.
-
-    ``positions`` (N,): dense ranks 0, 1, .. of the others' sums. With g the quantiles of N untied
-    rows and z a model's own, the denominator is twice the sum of z g, both ascending, and the
-    numerator is the sum of z g with g in the others' order, once with the rows that tie there in
-    the model's own order and once against it. |z|, |g| < 2**32: `dots` takes them. A sort key is
-    at most N (2N + 1) < 2**30.
-    """
-    rows = positions.size
-    table = normal_table(rows)[0]
-    untied = table[2::2]
-    ascending = dots(table[np.sort(ranks, axis=1).astype(np.intp)], untied)
-    own = ranks.astype(np.intp)
-    if positions.max() == rows - 1:
-        along = against = dots(table[own], untied[positions])
-    else:
-        along, against = (
-            dots(table[np.take_along_axis(own, np.argsort(key, axis=1), axis=1)], untied)
-            for key in (positions * (2 * rows + 1) + own, positions * (2 * rows + 1) - own)
-        )
-    return [(a + b, 2 * c) for a, b, c in zip(along, against, ascending, strict=True)]

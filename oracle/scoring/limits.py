@@ -25,3 +25,9 @@ POWER_BITS: Final = 32
 
 BLOCK_ELEMENTS: Final = 1 << 18
 """Elements processed at a time. Bounds the working memory; never affects a result."""
+
+LIMB_BITS: Final = 16
+"""Width of the lower limb of a factor, so that sums of products fit 64 bits."""
+
+HALF_STAKE_BITS: Final = STAKE_BITS // 2
+"""Stakes are summed in two halves of this width."""

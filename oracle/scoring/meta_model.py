@@ -2,17 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
 import numpy as np
 
+from oracle.scoring import kernels
 from oracle.scoring.arithmetic import div_half_even
-from oracle.scoring.checks import blocks, require_matrix, require_ranks, require_stakes
+from oracle.scoring.checks import blocks, rank_block, require_matrix, require_stakes
 from oracle.scoring.errors import ScoringError
-from oracle.scoring.limits import SCALE, STAKE_BITS
+from oracle.scoring.limits import HALF_STAKE_BITS, POWER_BITS, SCALE
 from oracle.scoring.ranks import doubled_ranks
-
-SPLIT_BITS: Final = STAKE_BITS // 2
 
 MetaStatus = Literal["ok", "no_stake", "constant"]
 """Whether stake says anything about the rows: all of it is 0, or its mean is the same for all."""
@@ -20,41 +19,39 @@ MetaStatus = Literal["ok", "no_stake", "constant"]
 
 @dataclass(frozen=True, eq=False)
 class StakeSums:
-    """sum_j stake_j * rank_j of each row, exactly: high * 2**28 + low with 0 <= low < 2**28."""
+    """sum_j stake_j * rank_j of each row, exactly: high * 2**28 + low with 0 <= low < 2**28.
+
+    Sums of parts of a round add up to those of the round: `plus`.
+    """
 
     high: np.ndarray
     low: np.ndarray
     total_stake: int
 
+    @classmethod
+    def zero(cls, rows: int) -> "StakeSums":
+        """The sums of no model."""
+        return cls(np.zeros(rows, np.int64), np.zeros(rows, np.int64), 0)
+
+    def plus(self, other: "StakeSums") -> "StakeSums":
+        """The sums of both; the stakes of a round together stay below 2**56."""
+        total = self.total_stake + other.total_stake
+        return _joined(self.high + other.high, self.low + other.low, total)
+
     def without(self, ranks: np.ndarray, stakes: Sequence[int]) -> "StakeSums":
         """The sums less what ``stakes`` on the doubled ``ranks`` (B, N) add to them."""
-        high, low = _halves(ranks, stakes)
-        return _joined(self.high - high, self.low - low, self.total_stake - sum(stakes))
+        gone = _block_sums(rank_block(ranks), stakes)
+        total = self.total_stake - gone.total_stake
+        return _joined(self.high - gone.high, self.low - gone.low, total)
 
     def positions(self) -> np.ndarray:
         """Dense ranks of the sums, int64 (N,): 0 for the lowest, equal sums share one."""
-        order = self._order()
+        order = np.lexsort((self.low, self.high))
         high, low = self.high[order], self.low[order]
         is_new = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
         position = np.zeros(order.size, np.int64)
         position[order[1:]] = np.cumsum(is_new)
         return position
-
-    def _order(self) -> np.ndarray:
-        """A sorting permutation of the sums; the order of equal ones is free.
-
-        By one key of 63 bits, which is several times as fast as by ``high`` and ``low``: as the
-        sums are below 2**71.4, it takes ``high`` and at least 19 bits of ``low``. Where sums of one
-        key differ in the other bits, by both.
-        """
-        above = self.high - self.high.min()
-        room = min(SPLIT_BITS, 63 - int(above.max()).bit_length())
-        key = above << room | self.low >> SPLIT_BITS - room
-        order = np.argsort(key)
-        key, low = key[order], self.low[order]
-        if ((key[1:] == key[:-1]) & (low[1:] != low[:-1])).any():
-            return np.lexsort((self.low, self.high))
-        return order
 
     def ranks(self) -> np.ndarray:
         """Doubled ranks of the sums, int64 (N,)."""
@@ -65,12 +62,24 @@ class StakeSums:
         stake = self.total_stake
         denominator = 2 * self.high.size * stake
         return np.array(
-            [
-                div_half_even(((high << SPLIT_BITS) + low - stake) * SCALE, denominator)
-                for high, low in zip(self.high.tolist(), self.low.tolist(), strict=True)
-            ],
+            [div_half_even((total - stake) * SCALE, denominator) for total in self._totals()],
             np.int64,
         )
+
+    def shape(self) -> np.ndarray:
+        """The mean's deviation from its own mean, int64 (N,), the largest of them 2**32 in size,
+        rounded half to even: what `corr.cwmm` takes. ``constant_meta_model`` if all are equal."""
+        totals = self._totals()
+        whole = sum(totals)
+        deviations = [len(totals) * total - whole for total in totals]
+        largest = max(map(abs, deviations))
+        if not largest:
+            raise ScoringError("constant_meta_model", "the meta model is constant")
+        return np.array([div_half_even(d << POWER_BITS, largest) for d in deviations], np.int64)
+
+    def _totals(self) -> list[int]:
+        pairs = zip(self.high.tolist(), self.low.tolist(), strict=True)
+        return [(high << HALF_STAKE_BITS) + low for high, low in pairs]
 
 
 def stake_sums(
@@ -81,34 +90,48 @@ def stake_sums(
     ``block_models`` bounds the working memory only. Raises ScoringError: see docs/scoring.md;
     ``no_stake`` if the stakes sum to 0.
     """
-    models, rows = require_matrix(ranks, "ranks")
+    models, _ = require_matrix(ranks, "ranks")
     units = require_stakes(stakes, models)
     if not sum(units):
         raise ScoringError("no_stake", "no model has stake: there is no meta model")
-    high, low = np.zeros(rows, np.int64), np.zeros(rows, np.int64)
-    for block in blocks(models, rows, block_models):
-        require_ranks(ranks[block], block.start)
-        more = _halves(ranks[block], units[block])
-        high += more[0]
-        low += more[1]
-    return _joined(high, low, sum(units))
+    return sum_stakes(ranks, units, block_models)
 
 
-def _halves(ranks: np.ndarray, stakes: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Sums of the ranks (B, N) weighted by the upper and by the lower 28 bits of the stakes.
+def sum_stakes(
+    ranks: np.ndarray,
+    stakes: Sequence[int],
+    block_models: int | None = None,
+    first_model: int = 0,
+) -> StakeSums:
+    """As `stake_sums`, for a part of a round: stakes may all be 0.
 
-    Summed over a whole round either stays below M * 2**28 * 2N < 2**60.3 for M = 100,000 and
-    N = 20,000, so int64 holds it, and differences of such sums.
+    ``first_model``: the number in the round of the first model, for errors.
     """
-    wide = ranks.astype(np.int64)
-    high = np.array([stake >> SPLIT_BITS for stake in stakes], np.int64)
-    low = np.array([stake & ((1 << SPLIT_BITS) - 1) for stake in stakes], np.int64)
-    return np.einsum("i,ij->j", high, wide), np.einsum("i,ij->j", low, wide)
+    models, rows = require_matrix(ranks, "ranks")
+    units = require_stakes(stakes, models)
+    total = StakeSums.zero(rows)
+    for block in blocks(models, rows, block_models):
+        part = rank_block(ranks[block], first_model + block.start)
+        total = total.plus(_block_sums(part, units[block]))
+    return total
+
+
+def split_stakes(stakes: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """The upper and the lower 28 bits of the stakes, int64."""
+    units = np.array(stakes, np.int64)
+    return units >> HALF_STAKE_BITS, units & ((1 << HALF_STAKE_BITS) - 1)
+
+
+def _block_sums(ranks: np.ndarray, stakes: Sequence[int]) -> StakeSums:
+    high, low = np.zeros((2, ranks.shape[1]), np.int64)
+    kernels.add_stakes(ranks, *split_stakes(stakes), high, low)
+    return _joined(high, low, sum(stakes))
 
 
 def _joined(high: np.ndarray, low: np.ndarray, total_stake: int) -> StakeSums:
     """high * 2**28 + low of any int64 ``low``, which is brought below 2**28."""
-    return StakeSums(high + (low >> SPLIT_BITS), low & ((1 << SPLIT_BITS) - 1), total_stake)
+    mask = (1 << HALF_STAKE_BITS) - 1
+    return StakeSums(high + (low >> HALF_STAKE_BITS), low & mask, total_stake)
 
 
 def meta_model(ranks: np.ndarray, stakes: Sequence[int]) -> np.ndarray:

@@ -2,8 +2,12 @@
 
 import numpy as np
 
-from oracle.scoring.checks import require_integers, require_rows
+from oracle.scoring import kernels
+from oracle.scoring.checks import blocks, require_integers, require_rows
 from oracle.scoring.errors import ScoringError
+
+KEY_BITS = 63
+"""Bits of a sort key: a value less the row's lowest, and the number of its place."""
 
 
 def doubled_ranks(values: np.ndarray) -> np.ndarray:
@@ -18,41 +22,52 @@ def doubled_ranks(values: np.ndarray) -> np.ndarray:
         raise ScoringError("shape", "values must be an array of one or two dimensions")
     require_integers(values, "values", (None,) * values.ndim)
     require_rows(values.shape[-1])
-    matrix = np.atleast_2d(values).astype(np.int64, copy=False)
-    return _doubled_ranks(matrix).reshape(values.shape)
-
-
-def _doubled_ranks(matrix: np.ndarray) -> np.ndarray:
-    if matrix.size == 0:
-        return np.empty(matrix.shape, np.int64)
-    rows = matrix.shape[1]
-    order, is_new = _sorted_order(matrix)
-    starts = np.flatnonzero(is_new)  # a run of equal values starts here, never across two models
-    lengths = np.diff(starts, append=matrix.size)
-    # 1-based ranks first+1 .. first+length, so twice their mean is 2*first + length + 1.
-    twice = 2 * (starts % rows) + lengths + 1
+    matrix = np.atleast_2d(values)
     ranks = np.empty(matrix.shape, np.int64)
-    np.put_along_axis(ranks, order, np.repeat(twice, lengths).reshape(matrix.shape), axis=1)
+    for block in blocks(*matrix.shape):
+        part = plain(matrix[block])
+        ranks[block] = narrow_ranks(part, *extremes(part))
+    return ranks.reshape(values.shape)
+
+
+def plain(matrix: np.ndarray) -> np.ndarray:
+    """The integers of ``matrix`` as the kernels take them: int64, C-contiguous, writable."""
+    return np.require(matrix, np.int64, ("C", "A", "W"))
+
+
+def extremes(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Least and largest value of each row of a `plain` matrix (B, N), N >= 1."""
+    low, high = np.empty((2, len(matrix)), np.int64)
+    kernels.extremes(matrix, low, high)
+    return low, high
+
+
+def narrow_ranks(matrix: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Doubled ranks, uint16, of each row of a `plain` matrix (B, N) with these `extremes`."""
+    rows = matrix.shape[1]
+    row_bits = (rows - 1).bit_length()
+    ranks = np.empty(matrix.shape, np.uint16)
+    if len(matrix) == 0:
+        return ranks
+    widest = max(most - least for least, most in zip(low.tolist(), high.tolist(), strict=True))
+    if widest.bit_length() + row_bits > KEY_BITS:
+        matrix, low, widest = _dense(matrix), np.zeros(len(matrix), np.int64), rows - 1
+    keys = np.empty(matrix.shape, np.int64)
+    kernels.sort_keys(matrix, low, row_bits, keys)
+    sort_keys(keys, row_bits, row_bits + widest.bit_length())
+    kernels.ranks_of_keys(keys, row_bits, ranks)
     return ranks
 
 
-def _sorted_order(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sorting permutation of each row, and where the sorted row takes a new value.
+def sort_keys(keys: np.ndarray, row_bits: int, high_bit: int) -> None:
+    """Sort each row of ``keys`` (B, N) in place: `kernels.sort_keys`, all below 2**high_bit.
 
-    Within a run of equal values the order is free: they share one rank.
+    By value is enough, as equal values are in the order of their row numbers already.
     """
-    rows = matrix.shape[1]
-    low, high = int(matrix.min()), int(matrix.max())
-    row_bits = (rows - 1).bit_length()
-    if (high - low).bit_length() + row_bits <= 63:
-        # Value and row number in one key: a plain sort is several times faster than an argsort.
-        keys = ((matrix - low) << row_bits) | np.arange(rows)
-        keys.sort(axis=1)
-        order = keys & ((1 << row_bits) - 1)
-        values = keys >> row_bits
-    else:
-        order = np.argsort(matrix, axis=1, kind="stable")
-        values = np.take_along_axis(matrix, order, axis=1)
-    is_new = np.ones(matrix.shape, bool)
-    np.not_equal(values[:, 1:], values[:, :-1], out=is_new[:, 1:])
-    return order, is_new
+    spare, counts = np.empty(keys.shape[1], np.int64), np.empty(1 << kernels.DIGIT_BITS, np.int64)
+    kernels.sort_rows(keys, row_bits, high_bit, spare, counts)
+
+
+def _dense(matrix: np.ndarray) -> np.ndarray:
+    """Values too wide for a key, replaced by their places among the row's different values."""
+    return np.array([np.unique(row, return_inverse=True)[1] for row in matrix], np.int64)

@@ -2,24 +2,30 @@
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
-from oracle.scoring.checks import (
-    blocks,
-    reject,
-    reject_constant,
-    require_matrix,
-    require_stakes,
-    require_target,
+from oracle.scoring.block import (
+    meta_status,
+    ranked_block,
+    reject_faulty,
+    score_block,
+    score_context,
 )
-from oracle.scoring.corr import corr
+from oracle.scoring.checks import blocks, require_matrix, require_stakes, require_target
 from oracle.scoring.errors import ScoringError
 from oracle.scoring.hardening import hardening
 from oracle.scoring.limits import SCALE
-from oracle.scoring.meta_model import MetaStatus, stake_sums
-from oracle.scoring.mmc import mmc
-from oracle.scoring.ranks import doubled_ranks
+from oracle.scoring.meta_model import MetaStatus, StakeSums, sum_stakes
+from oracle.scoring.portfolio import PortfolioProblem
+from oracle.scoring.true_contribution import true_contribution
+
+NO_CONTRIBUTION: Final = frozenset(
+    {"no_stake", "constant_meta_model", "kkt_residual", "too_few_free_names", "score_range"}
+)
+"""Errors of True Contribution that a round's own stakes and predictions can lead to: then every
+TC is 0, and the status says which it was."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +37,8 @@ class RoundScores:
     ``no_stake`` (no counted model has stake) or ``constant`` (the stake-weighted mean is the same
     for every row). Then every MMC is 0, every meta rank N + 1 and every meta value one half.
     ``rho``, (M,), in units of 1e-9, ``levels``, (M,), and ``rho_statuses`` are those of
-    `hardening`.
+    `hardening`. ``tc``, (M,), in units of 1e-9: True Contribution, 0 unless ``tc_status`` is
+    ``ok``: otherwise it is ``not_asked`` or one of `NO_CONTRIBUTION`.
     """
 
     corr: np.ndarray
@@ -42,6 +49,8 @@ class RoundScores:
     rho: np.ndarray
     levels: np.ndarray
     rho_statuses: tuple[MetaStatus, ...]
+    tc: np.ndarray
+    tc_status: str
 
 
 def score_round(
@@ -51,6 +60,7 @@ def score_round(
     meta_models: Sequence[bool] | np.ndarray | None = None,
     *,
     accounts: Sequence[Hashable] | np.ndarray | None = None,
+    portfolio: PortfolioProblem | None = None,
     block_models: int | None = None,
 ) -> RoundScores:
     """Score every model of a round.
@@ -59,29 +69,57 @@ def score_round(
     the same units; ``stakes``: one non-negative integer a model, total below 2**56. Where
     ``meta_models``, (M,), is False the model has no weight in the meta model, as with stake 0,
     but is scored. ``accounts`` says whose model each is, for the hardening levels; without it each
-    model is an account of its own. Beyond its input it needs 2 bytes an element for the ranks, and
-    blocks of ``block_models`` models, whose size never affects a result. Raises ScoringError: see
-    docs/scoring.md; a model's fault names its row in ``models``.
+    model is an account of its own. ``portfolio`` is that of True Contribution, with the target as
+    returns; without it there is none. Beyond its input it needs 2 bytes an element for the ranks,
+    and blocks of ``block_models`` models, whose size never affects a result. Raises ScoringError:
+    see docs/scoring.md; a model's fault names its row in ``models``.
     """
     models, rows = require_matrix(predictions, "predictions")
     require_target(target, rows)
-    weights = _meta_weights(require_stakes(stakes, models), meta_models)
+    weights = meta_weights(require_stakes(stakes, models), meta_models)
     ranks = rank_predictions(predictions, block_models)
-    meta_values, meta_ranks, status = _meta_model(ranks, weights, block_models)
     whose = range(models) if accounts is None else accounts
     hardened = hardening(ranks, weights, whose, block_models)
+    sums = sum_stakes(ranks, weights, block_models)
+    meta_values, meta_ranks, status = published_meta_model(sums)
+    context = score_context(target, sums, meta_ranks, cwmm=False)
+    corr, mmc = np.empty((2, models), np.int64)
+    for block in blocks(models, rows, block_models):
+        found = score_block(ranks[block], context, block.start)
+        corr[block], mmc[block] = found.corr, found.mmc
+    tc, tc_status = contribution(ranks, weights, target, portfolio, block_models)
     return RoundScores(
-        corr=corr(ranks, target, block_models),
-        mmc=mmc(ranks, meta_ranks, target, block_models)
-        if status == "ok"
-        else np.zeros(models, np.int64),
+        corr=corr,
+        mmc=mmc,
         meta_values=meta_values,
         meta_ranks=meta_ranks,
         meta_status=status,
         rho=hardened.rho,
         levels=hardened.levels,
         rho_statuses=hardened.statuses,
+        tc=tc,
+        tc_status=tc_status,
     )
+
+
+def contribution(
+    ranks: np.ndarray,
+    weights: list[int],
+    target: np.ndarray,
+    portfolio: PortfolioProblem | None,
+    block_models: int | None,
+) -> tuple[np.ndarray, str]:
+    """True Contribution and its status, as in `RoundScores`."""
+    status = "not_asked"
+    if portfolio is not None:
+        try:
+            found = true_contribution(ranks, weights, target, portfolio, block_models)
+            return found.scores, "ok"
+        except ScoringError as error:
+            if error.code not in NO_CONTRIBUTION:
+                raise
+            status = error.code
+    return np.zeros(len(weights), np.int64), status
 
 
 def rank_predictions(predictions: np.ndarray, block_models: int | None = None) -> np.ndarray:
@@ -92,19 +130,15 @@ def rank_predictions(predictions: np.ndarray, block_models: int | None = None) -
     """
     models, rows = require_matrix(predictions, "predictions")
     ranks = np.empty((models, rows), np.uint16)
-    outside, constant = np.zeros(models, bool), np.zeros(models, bool)
+    outside, constant = np.zeros((2, models), bool)
     for block in blocks(models, rows, block_models):
-        values = predictions[block]
-        low, high = values.min(axis=1), values.max(axis=1)
-        outside[block] = (low < 0) | (high > SCALE)
-        constant[block] = low == high
-        ranks[block] = doubled_ranks(values)
-    reject(outside, "prediction_range", f"predictions outside 0..{SCALE} (in units of 1e-9)")
-    reject_constant(constant)
+        found = ranked_block(predictions[block])
+        ranks[block], outside[block], constant[block] = found.ranks, found.outside, found.constant
+    reject_faulty(outside, constant)
     return ranks
 
 
-def _meta_weights(stakes: list[int], meta_models: Sequence[bool] | np.ndarray | None) -> list[int]:
+def meta_weights(stakes: list[int], meta_models: Sequence[bool] | np.ndarray | None) -> list[int]:
     """The stakes of the models that count, 0 for the others."""
     if meta_models is None:
         return stakes
@@ -116,17 +150,11 @@ def _meta_weights(stakes: list[int], meta_models: Sequence[bool] | np.ndarray | 
     return [stake if count else 0 for stake, count in zip(stakes, counts, strict=True)]
 
 
-def _meta_model(
-    ranks: np.ndarray, weights: list[int], block_models: int | None
-) -> tuple[np.ndarray, np.ndarray, MetaStatus]:
-    """Published values, doubled ranks and status of the meta model."""
-    rows = ranks.shape[1]
-    status: MetaStatus = "no_stake"
-    if any(weights):
-        sums = stake_sums(ranks, weights, block_models)
-        meta_ranks = sums.ranks()
-        if (meta_ranks != rows + 1).any():
-            return sums.values(), meta_ranks, "ok"
-        status = "constant"
+def published_meta_model(sums: StakeSums) -> tuple[np.ndarray, np.ndarray, MetaStatus]:
+    """Published values, doubled ranks and status of the meta model, as in `RoundScores`."""
+    status = meta_status(sums)
+    if status == "ok":
+        return sums.values(), sums.ranks(), status
+    rows = sums.high.size
     flat = np.ones(rows, np.int64)
     return flat * (SCALE // 2), flat * (rows + 1), status

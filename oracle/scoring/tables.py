@@ -19,7 +19,7 @@ PRECISION: Final = 160
 """Bits of working precision of the comparison that decides inside the band."""
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=64)
 def normal_table(rows: int) -> tuple[np.ndarray, np.ndarray]:
     """``(gauss, gauss15)``: int64, each (2N + 1,), indexed by doubled rank k = 2..2N.
 
@@ -34,23 +34,28 @@ def normal_table(rows: int) -> tuple[np.ndarray, np.ndarray]:
     tails = range(rows - 1, 0, -1)
     quantile = NormalDist().inv_cdf
     z = np.array([-quantile(tail / (2 * rows)) for tail in tails])
-    return _table(z, tails, rows, 1.0), _table(z * np.sqrt(z), tails, rows, 1.5)
+    context = exact_context()
+    return (
+        _table(context, z, tails, rows, 1.0),
+        _table(context, z * np.sqrt(z), tails, rows, 1.5),
+    )
 
 
-def _table(seed: np.ndarray, tails: range, rows: int, power: float) -> np.ndarray:
+def _table(
+    context: mpmath.MPContext, seed: np.ndarray, tails: range, rows: int, power: float
+) -> np.ndarray:
     """Round ``seed`` (z**power by tail, ascending), settle doubtful entries, mirror."""
     scaled = seed * 2.0**TABLE_BITS
     floors = np.floor(scaled)
     over_half = scaled - floors - 0.5
     upper = floors.astype(np.int64) + (over_half > 0)
-    context = exact_context()
     for entry in np.flatnonzero(np.abs(over_half) < GUARD).tolist():
         floor = int(floors[entry])
         upper[entry] = floor + exceeds(context, tails[entry], rows, 2 * floor + 1, power)
     table = np.zeros(2 * rows + 1, np.int64)
     table[rows + 2 :] = upper
     table[2 : rows + 1] = -upper[::-1]
-    assert table.max() < 1 << 32  # what arithmetic.dots and square_sums rely on
+    assert table.max() < 1 << 32  # what kernels.table_sums relies on
     table.flags.writeable = False
     return table
 

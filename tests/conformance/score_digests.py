@@ -1,18 +1,28 @@
 """SHA-256 of the scoring engine's integers, to compare across CPUs and NumPy versions.
 
-Prints JSON; with ``--write`` replaces tests/golden/scores/digests.json. Needs only NumPy, mpmath
-and the project on PYTHONPATH.
+Prints JSON; with ``--write`` replaces tests/golden/scores/digests.json. Needs only what the scoring
+room imports, and the project on PYTHONPATH.
 """
 
 import argparse
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import neutral_digests
 import numpy as np
 
-from oracle.scoring import SCALE, RoundScores, score_round
+from oracle.scoring.corr import cwmm
+from oracle.scoring.limits import SCALE
+from oracle.scoring.meta_model import sum_stakes
+from oracle.scoring.mmc import bmc
+from oracle.scoring.pairwise import apcwnm, mcwnm
+from oracle.scoring.portfolio import plain_problem
+from oracle.scoring.ranks import doubled_ranks
+from oracle.scoring.round import RoundScores, score_round
 from oracle.scoring.tables import normal_table
+from oracle.scoring.true_contribution import true_contribution
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "scores"
 DIGESTS = GOLDEN / "digests.json"
@@ -61,6 +71,41 @@ def copied_round(models: int, rows: int) -> RoundScores:
     return score_round(predictions, target, stakes, accounts=accounts)
 
 
+def other_scores(models: int, rows: int) -> dict[str, str]:
+    """CWMM, BMC, MCWNM and APCWNM of a random round."""
+    predictions = stream("predictions", models * rows).reshape(models, rows) % (SCALE + 1)
+    ranks = doubled_ranks(predictions)
+    target = stream("target", rows) % (SCALE + 1)
+    meta = sum_stakes(ranks, (stream("stakes", models) << 12).tolist())
+    return {
+        "cwmm": sha256(cwmm(ranks, meta.shape())),
+        "bmc": sha256(bmc(ranks, ranks[0], target)),
+        "mcwnm": sha256(mcwnm(ranks)),
+        "apcwnm": sha256(apcwnm(ranks)),
+    }
+
+
+def contribution(models: int, rows: int, factors: int, sectors: int) -> str:
+    """True Contribution with the default portfolio, or with factors and sectors to be neutral to."""
+    predictions = stream("predictions", models * rows).reshape(models, rows) % (SCALE + 1)
+    stakes = (stream("stakes", models) << 12).tolist()
+    stakes[::7] = [0] * len(stakes[::7])
+    problem = plain_problem(rows, seed=7, bags=20)
+    if factors:
+        exposures = stream("exposures", rows * factors).reshape(rows, factors) % SCALE - SCALE // 2
+        sector = np.arange(rows) % sectors
+        problem = replace(
+            problem,
+            exposures=exposures,
+            factor_variances=np.full(factors, SCALE // 50),
+            equalities=SCALE
+            * np.column_stack([np.ones(rows, int), sector[:, None] == range(sectors)]),
+        )
+    returns = stream("returns", rows) % (SCALE // 5) - SCALE // 10
+    found = true_contribution(doubled_ranks(predictions), stakes, returns, problem)
+    return sha256(found.scores, found.plain)
+
+
 def golden_cases() -> dict[str, dict[str, list]]:
     """The committed reference cases by name."""
     paths = sorted(path for path in GOLDEN.glob("*.json") if path != DIGESTS)
@@ -79,6 +124,10 @@ def all_digests() -> dict[str, str]:
     cases = golden_cases().items()
     found |= {f"hardening({name})": hardening_digest(score_case(case)) for name, case in cases}
     found["hardening(copied_round(60, 5000))"] = hardening_digest(copied_round(60, 5_000))
+    found |= {f"{name}(40, 1000)": value for name, value in other_scores(40, 1_000).items()}
+    found["tc(60, 1000)"] = contribution(60, 1_000, 0, 0)
+    found["tc(60, 1000, 8 factors, 6 sectors)"] = contribution(60, 1_000, 8, 6)
+    found |= neutral_digests.all_digests()
     return found
 
 

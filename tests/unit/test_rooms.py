@@ -21,6 +21,8 @@ PURE = frozenset({"scoring", "settlement", "tournaments"})
 ROOMS: Mapping[str, frozenset[str]] = {
     "scoring": frozenset(),
     "settlement": frozenset(),
+    "engine": frozenset({"scoring"}),
+    "audit": frozenset({"datasets", "tournaments", "settlement", "scoring"}),
     "tournaments": frozenset({"scoring", "settlement"}),
     "datasets": frozenset({"tournaments", "scoring"}),
     "store": frozenset({"settlement"}),
@@ -41,6 +43,7 @@ ROOMS: Mapping[str, frozenset[str]] = {
     ),
     "cli": frozenset(
         {
+            "audit",
             "demo",
             "devnet",
             "operator",

@@ -12,6 +12,7 @@ from eth_utils import keccak
 
 from oracle.operator.evaluate import Entry, Evaluation, RoundInputs
 from oracle.scoring.limits import SCALE
+from oracle.scoring.portfolio import PortfolioProblem
 from oracle.scoring.round import RoundScores, score_round
 from oracle.settlement.manifest import CloseBlock
 from oracle.settlement.payout import Template
@@ -143,10 +144,16 @@ def score_lanes(result: Evaluation) -> dict[int, ScoreLane]:
     }
 
 
-def scored(models: Sequence[int], stakes: Sequence[int]) -> RoundScores:
+def scored(
+    models: Sequence[int], stakes: Sequence[int], portfolio: PortfolioProblem | None = None
+) -> RoundScores:
     """The scoring room's own result for the models that count in the round."""
     values = {**{m: predictions(m) for m in models}, SUPERSEDING: predictions(SUPERSEDING, 1)}
     values[COPYCAT] = predictions(1)
     return score_round(
-        np.stack([values[m] for m in models]), TARGET, stakes, accounts=list(map(owner, models))
+        np.stack([values[m] for m in models]),
+        TARGET,
+        stakes,
+        accounts=list(map(owner, models)),
+        portfolio=portfolio,
     )

@@ -35,8 +35,9 @@ from oracle.operator.evaluate import (
     evaluate,
 )
 from oracle.scoring.limits import SCALE
+from oracle.scoring.portfolio import plain_problem
 from oracle.settlement.batches import Batch, chain
-from oracle.settlement.manifest import Saturated, hex32
+from oracle.settlement.manifest import CloseBlock, Saturated, hex32
 from oracle.settlement.merkle import leaf, root
 from oracle.settlement.reference import Stakes
 from oracle.settlement.typed_data import Domain, digest
@@ -142,12 +143,15 @@ def test_evaluate__scores__are_those_of_the_scoring_room(result: Evaluation) -> 
     models = sorted(e.model for e in only_entries(result))
     assert [int(row["model"]) for row in rows] == models
     stakes = [STAKES.stakes.get(m, 0) if m != given_round.LATE else 0 for m in models]
-    expected = scored(models, stakes)
+    expected = scored(models, stakes, plain_problem(ROWS, seed=int(given_round.CLOSE.hash, 16)))
     assert [int(row["corr"]) for row in rows] == expected.corr.tolist()
     assert [int(row["mmc"]) for row in rows] == expected.mmc.tolist()
     assert [int(row["rho"]) for row in rows] == expected.rho.tolist()
     assert [int(row["stake"]) for row in rows] == stakes
-    assert {row["tc"] for row in rows} == {"0"}
+    assert [int(row["tc"]) for row in rows] == expected.tc.tolist()
+    assert any(expected.tc)
+    statuses = json.loads(result.files["outputs/statuses.json"])
+    assert statuses == {"meta_model": "ok", "tc": "ok"}
     meta = [(row["id"], int(row["value"])) for row in csv_rows(result, "outputs/meta_model.csv")]
     assert meta == list(zip(IDS, expected.meta_values.tolist(), strict=True))
     assert result.commit.meta_root == root(leaf(7, row_id, value) for row_id, value in meta)
@@ -174,7 +178,7 @@ def test_evaluate__at_risk__is_the_sum_over_on_time_models(result: Evaluation) -
 def test_evaluate__lanes__hold_the_packed_scores_of_on_time_models(result: Evaluation) -> None:
     expected = {
         int(row["model"]): ScoreLane(
-            (pack_score(int(row["corr"]))[0], pack_score(int(row["mmc"]))[0], 0)
+            tuple(pack_score(int(row[name]))[0] for name in ("corr", "mmc", "tc"))
         )
         for row in csv_rows(result)
         if row["on_time"] == "1"
@@ -194,6 +198,20 @@ def test_evaluate__template_order__decides_the_order_in_the_lane(result: Evaluat
     for model, lane in score_lanes(result).items():
         corr, mmc, _ = lane.scores
         assert found[model].scores == (mmc, 0, corr)
+
+
+def test_evaluate__other_close_block__other_dropout_of_true_contribution() -> None:
+    """Its hash is the seed, and nothing else of a score."""
+    block = replace_block(given_round.CLOSE, "0x" + "77" * 32)
+    usual, found = (csv_rows(evaluate(inputs(**c))) for c in ({}, {"close_block": block}))
+    assert [row["tc"] for row in usual] != [row["tc"] for row in found]
+    for row in (*usual, *found):
+        del row["tc"]
+    assert usual == found
+
+
+def replace_block(block: CloseBlock, name: str) -> CloseBlock:
+    return block.model_copy(update={"hash": name})
 
 
 def test_evaluate__score_beyond_the_range__saturates_and_is_listed() -> None:
@@ -242,6 +260,9 @@ def test_evaluate__usual_scores__none_saturated(result: Evaluation) -> None:
 def test_evaluate__nobody_staked__scored_without_a_meta_model() -> None:
     found = evaluate(inputs(stakes=Stakes(MODELS, {}, frozenset())))
     assert found.commit.at_risk == 0
+    statuses = json.loads(found.files["outputs/statuses.json"])
+    assert statuses == {"meta_model": "no_stake", "tc": "no_stake"}
+    assert {row["tc"] for row in csv_rows(found)} == {"0"}
     assert found.files["outputs/meta_model.csv"] == b"id,value\n"
     assert found.commit.meta_root == bytes(32)
     assert {row["mmc"] for row in csv_rows(found)} == {"0"}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from hypothesis import strategies as st
 
-from oracle.scoring import SCALE
+from oracle.scoring.limits import SCALE
 
 STAKES = st.integers(0, 2**48)
 

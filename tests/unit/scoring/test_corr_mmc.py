@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scoring_strategies import rounds, vectors
 
-from oracle.scoring import SCALE, ScoringError
 from oracle.scoring.corr import corr
+from oracle.scoring.errors import ScoringError
+from oracle.scoring.limits import SCALE
 from oracle.scoring.mmc import mmc
 from oracle.scoring.ranks import doubled_ranks
 

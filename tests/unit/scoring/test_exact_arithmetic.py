@@ -88,5 +88,5 @@ def test_powered__scaled_and_shifted_target__unchanged(target, scale, shift):
 def test_powered__exact_tie__rounds_half_to_even():
     """|u / U| = 2**-22 gives (2**-22)**1.5 * 2**32 = 1/2 exactly, and 9 * 2**-22 gives 27/2."""
     target = np.array([-1, 9, -(2**22), 2**22 - 8])
-    assert centred(target) == [4 * value for value in target.tolist()]
+    assert centred(target).tolist() == [4 * value for value in target.tolist()]
     assert powered(target)[:3].tolist() == [0, 14, -(2**POWER_BITS)]

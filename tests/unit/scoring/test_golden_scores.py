@@ -11,7 +11,7 @@ import pytest
 import score_digests
 from score_digests import golden_cases, score_case
 
-from oracle.scoring import SCALE
+from oracle.scoring.limits import SCALE
 
 ROOT = Path(__file__).resolve().parents[3]
 CASES = golden_cases()

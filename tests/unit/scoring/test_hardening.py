@@ -10,10 +10,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scoring_strategies import Round, rounds
 
-from oracle.scoring import SCALE, ScoringError
+from oracle.scoring.errors import ScoringError
 from oracle.scoring.hardening import Hardening, hardening, level
-from oracle.scoring.limits import MAX_ROWS
-from oracle.scoring.meta_model import meta_model
+from oracle.scoring.limits import MAX_ROWS, SCALE
+from oracle.scoring.meta_model import meta_model, stake_sums
 from oracle.scoring.ranks import doubled_ranks
 from oracle.scoring.tables import normal_table
 
@@ -304,3 +304,31 @@ def test_hardening__bad_input__named_error(changes, code, models):
     with pytest.raises(ScoringError) as raised:
         hardening(**(arguments | changes))
     assert (raised.value.code, raised.value.models) == (code, models)
+
+
+@given(held_rounds(max_models=5), st.data())
+def test_hardening__stakes_far_apart__sums_told_apart_to_the_last_bit(case, data):
+    """The smallest stake decides between sums that the sort key of the largest rounds alike."""
+    ranks, stakes, accounts = case
+    sizes = st.sampled_from([0, 1, 2, 3, 2**26])
+    far = data.draw(st.lists(sizes, min_size=len(stakes), max_size=len(stakes)))
+    far[data.draw(st.integers(0, len(far) - 1))] = 2**55
+    assert listed(hardening(ranks, far, accounts)) == [
+        naive_scores.exact_rho(ranks.tolist(), far, accounts, model) for model in range(len(far))
+    ]
+
+
+def test_hardening__sums_alike_in_their_key__their_own_order():
+    """2**55 on two steps, and 1 on many: within a step only the last bits differ."""
+    rows = 3000
+    values = np.arange(rows)
+    ranks = doubled_ranks(np.array([values % 2, (values * 7) % rows, values[::-1]]))
+    stakes = [2**55, 1, 0]
+    others = stake_sums(ranks, stakes)
+    alone = hardening(ranks, stakes, "abc")
+    order = others.positions()
+    assert np.unique(order).size == rows
+    table = normal_table(rows)[0].tolist()
+    along = sum(table[k] * table[2 * (p + 1)] for k, p in zip(ranks[2], order, strict=True))
+    most = sum(entry * entry for entry in table[2::2])
+    assert alone.rho[2] == naive_scores.fraction_half_even(Fraction(along, most) * SCALE)

@@ -5,8 +5,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from scoring_strategies import rounds
 
-from oracle.scoring import SCALE, ScoringError
-from oracle.scoring.limits import MAX_MODELS, MAX_ROWS, STAKE_BITS
+from oracle.scoring.errors import ScoringError
+from oracle.scoring.limits import MAX_MODELS, MAX_ROWS, SCALE, STAKE_BITS
 from oracle.scoring.meta_model import StakeSums, meta_model, meta_model_values, stake_sums
 from oracle.scoring.ranks import doubled_ranks
 

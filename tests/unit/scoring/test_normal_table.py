@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oracle.scoring import ScoringError, tables
+from oracle.scoring import tables
+from oracle.scoring.errors import ScoringError
 from oracle.scoring.limits import MAX_ROWS, MIN_ROWS, TABLE_BITS
 from oracle.scoring.tables import normal_table
 

@@ -1,5 +1,6 @@
 import pickle
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,12 +9,16 @@ from hypothesis import strategies as st
 from score_digests import digest, synthetic_round
 from scoring_strategies import Round, rounds
 
-from oracle.scoring import SCALE, ScoringError, score_round
 from oracle.scoring.corr import corr
+from oracle.scoring.errors import ScoringError
 from oracle.scoring.hardening import hardening
+from oracle.scoring.limits import SCALE
 from oracle.scoring.meta_model import meta_model, meta_model_values
 from oracle.scoring.mmc import mmc
+from oracle.scoring.portfolio import plain_problem
 from oracle.scoring.ranks import doubled_ranks
+from oracle.scoring.round import score_round
+from oracle.scoring.true_contribution import true_contribution
 
 PREDICTIONS = np.array([[1, 2, 3, 4], [4, 1, 1, 2], [9, 9, 2, 5]]) * (SCALE // 10)
 TARGET = np.array([0, 1, 2, 2]) * (SCALE // 4)
@@ -182,3 +187,45 @@ def test_score_round__too_many_rows_or_models__named_error():
 def test_scoring_error__pickled__survives_a_process_boundary():
     error = pickle.loads(pickle.dumps(ScoringError("code", "text", (3,))))
     assert (error.code, str(error), error.models) == ("code", "text", (3,))
+
+
+# --- True Contribution ---
+
+PROBLEM = plain_problem(40, seed=5, bags=4)
+WIDE = np.random.default_rng(5).integers(0, SCALE, (6, 40))
+RETURNS = np.random.default_rng(6).integers(0, SCALE, 40)
+
+
+def test_score_round__with_a_portfolio__true_contribution_of_the_target():
+    stakes = [3, 0, 5, 7, 11, 13]
+    found = score_round(WIDE, RETURNS, stakes, portfolio=PROBLEM)
+    expected = true_contribution(doubled_ranks(WIDE), stakes, RETURNS, PROBLEM)
+    assert (found.tc.tolist(), found.tc_status) == (expected.scores.tolist(), "ok")
+
+
+def test_score_round__without_a_portfolio__no_true_contribution():
+    found = score_round(WIDE, RETURNS, [1] * 6)
+    assert (found.tc.tolist(), found.tc_status) == ([0] * 6, "not_asked")
+
+
+@pytest.mark.parametrize(
+    ("predictions", "stakes", "problem", "status"),
+    [
+        (WIDE, [0] * 6, PROBLEM, "no_stake"),
+        (np.stack([WIDE[0], SCALE - WIDE[0]]), [1, 1], PROBLEM, "constant_meta_model"),
+        (WIDE, [1] * 6, replace(PROBLEM, risk_aversion=SCALE // 10**6), "kkt_residual"),
+        (WIDE, [1] * 6, replace(PROBLEM, box=SCALE // 10**6), "too_few_free_names"),
+    ],
+)
+def test_score_round__no_portfolio_to_be_had__zeros_and_the_reason(
+    predictions, stakes, problem, status
+):
+    found = score_round(predictions, RETURNS, stakes, portfolio=problem)
+    assert (found.tc.tolist(), found.tc_status) == ([0] * len(stakes), status)
+    assert found.corr.any()
+
+
+def test_score_round__portfolio_of_other_rows__is_the_callers_error():
+    with pytest.raises(ScoringError) as raised:
+        score_round(WIDE[:, :30], RETURNS[:30], [1] * 6, portfolio=PROBLEM)
+    assert raised.value.code == "shape"
