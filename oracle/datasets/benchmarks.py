@@ -1,10 +1,11 @@
 """Benchmark models: linear, fitted in one pass over the training eras with bounded memory.
 
 Features are small integers and weights are rounded to integers, so every product and sum is exact
-in float64 and a prediction does not depend on the BLAS that happens to be installed.
+and a prediction does not depend on the BLAS that happens to be installed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +13,18 @@ from numpy.typing import NDArray
 from oracle.datasets.binning import MISSING_FEATURE, unit_ranks
 
 _WEIGHT_SCALE = 2**20
+_BLOCK_VALUES = 2**22
 _PENALTY = 0.5  # Of the mean diagonal of X'X: heavy, as the signal is faint.
 
 
-def _centred(features: NDArray[np.int8]) -> NDArray[np.float64]:
-    return features.astype(np.float64) - MISSING_FEATURE
+def _blocks(
+    features: NDArray[np.int8], dtype: type[np.floating[Any]]
+) -> Iterator[tuple[slice, NDArray[np.floating[Any]]]]:
+    """Centred features, -2 to 2, in blocks of rows that keep memory small."""
+    step = max(1, _BLOCK_VALUES // features.shape[1])
+    for start in range(0, len(features), step):
+        rows = slice(start, start + step)
+        yield rows, features[rows].astype(dtype) - dtype(MISSING_FEATURE)
 
 
 def _integer_weights(weights: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -43,10 +51,11 @@ class LinearBenchmarks:
 
     def observe(self, features: NDArray[np.int8], targets: NDArray[np.float32]) -> None:
         """Take in one training era; a missing target counts as the middle one."""
-        x = _centred(features)
         y = np.nan_to_num(targets[:, list(self._targets.values())] - 0.5) * 4
-        self._gram += x.T @ x
-        self._moments += x.T @ y.astype(np.float64)
+        # Sums of a block are whole numbers below 4 * 2^22 = 2^24, so float32 holds them exactly.
+        for rows, x in _blocks(features, np.float32):
+            self._gram += x.T @ x
+            self._moments += x.T @ y[rows]
 
     def fit(self) -> None:
         """Solve for the weights, once every training era has been observed."""
@@ -58,5 +67,6 @@ class LinearBenchmarks:
 
     def predict(self, features: NDArray[np.int8]) -> NDArray[np.float64]:
         """Predictions (rows, benchmarks) in (0, 1) for the rows of one era."""
-        x = _centred(features)
-        return np.column_stack([unit_ranks(x @ self._weights[name]) for name in self.names])
+        weights = np.column_stack([self._weights[name] for name in self.names])
+        values = np.vstack([x @ weights for _, x in _blocks(features, np.float64)])
+        return np.column_stack([unit_ranks(column) for column in values.T])

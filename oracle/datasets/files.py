@@ -171,6 +171,11 @@ def content_digest(root: Path) -> str:
     return total.hexdigest()
 
 
+def file_digest(path: Path) -> str:
+    """sha256 (hex) of the names, types and values in a Parquet file, by row group."""
+    return _parquet_digest(Path(path)).hex()
+
+
 def _parquet_digest(path: Path) -> bytes:
     """Names, types and values, column by column within each row group."""
     digest = hashlib.sha256()

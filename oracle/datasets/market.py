@@ -17,11 +17,11 @@ from oracle.datasets import factors, prices
 from oracle.datasets.binning import era_label, quintiles, row_ids, target_bins
 from oracle.datasets.dataset import HORIZONS, LAG_DAYS, Dataset, DatasetError, Progress
 from oracle.datasets.prices import Market
+from oracle.datasets.universes import DEFAULT, UNIVERSES, Universe, universe_named
 from oracle.datasets.writer import EraBlock, Layout, write_dataset
 
 NAME = "market"
 MIN_HISTORY = 64  # Trading days before a stock enters; longer factors stay missing until known.
-MIN_PAST_ERAS = 104
 VALIDATION_SHARE = 0.2
 _PLACES = 12  # Equal numbers stay equal, whatever the order of summation made of their last bits.
 REACH = LAG_DAYS + max(HORIZONS)
@@ -35,14 +35,10 @@ class _Week:
     rows: dict[str, int]
 
 
-def _load() -> tuple[Market, ...]:
-    return prices.toronto(), prices.new_york().until(pd.Timestamp(prices.TORONTO_SPAN[1]))
-
-
 def _weeks(markets: Sequence[Market]) -> list[_Week]:
     first = min(market.dates[MIN_HISTORY] for market in markets)
     last = max(market.dates[-1] for market in markets)
-    weeks = []
+    weeks: list[_Week] = []
     for friday in pd.date_range(first, last, freq="W-FRI"):
         rows = {m.name: int(m.dates.searchsorted(friday, side="right")) - 1 for m in markets}
         rows = {name: row for name, row in rows.items() if row >= MIN_HISTORY}
@@ -55,7 +51,7 @@ def _resolved(week: _Week, known: dict[str, int]) -> bool:
     return all(row + REACH <= known[name] for name, row in week.rows.items())
 
 
-def _playable(markets: Sequence[Market], weeks: Sequence[_Week]) -> list[int]:
+def _playable(markets: Sequence[Market], weeks: Sequence[_Week], min_past: int) -> list[int]:
     """Positions of the weeks that can be live: all markets trade, resolve, and have a past."""
     ends = {market.name: len(market.dates) - 1 for market in markets}
     return [
@@ -63,15 +59,45 @@ def _playable(markets: Sequence[Market], weeks: Sequence[_Week]) -> list[int]:
         for position, week in enumerate(weeks)
         if len(week.rows) == len(markets)
         and _resolved(week, ends)
-        and sum(_resolved(past, week.rows) for past in weeks[:position]) >= MIN_PAST_ERAS
+        and sum(_resolved(past, week.rows) for past in weeks[:position]) >= min_past
     ]
 
 
-def live_eras() -> tuple[str, ...]:
-    """The eras that `build_market` can make live, oldest first."""
-    markets = _load()
+def live_eras(universe: str = DEFAULT) -> tuple[str, ...]:
+    """The eras that `build_market` can make live, oldest first. Raises `DatasetError`."""
+    chosen = universe_named(universe)
+    markets = chosen.load()
     weeks = _weeks(markets)
-    return tuple(weeks[position].era for position in _playable(markets, weeks))
+    return tuple(weeks[position].era for position in _playable(markets, weeks, chosen.min_past))
+
+
+@dataclass(frozen=True)
+class UniverseSummary:
+    """What a universe holds: stocks, first and last day, and how many eras can be live."""
+
+    name: str
+    stocks: int
+    first_day: str
+    last_day: str
+    live_eras: int
+
+
+def summaries() -> tuple[UniverseSummary, ...]:
+    """All universes, the default first. Raises `DatasetError`."""
+    found = []
+    for universe in UNIVERSES.values():
+        markets = universe.load()
+        weeks = _weeks(markets)
+        found.append(
+            UniverseSummary(
+                universe.name,
+                sum(len(market.stocks) for market in markets),
+                str(min(market.dates[0] for market in markets).date()),
+                str(max(market.dates[-1] for market in markets).date()),
+                len(_playable(markets, weeks, universe.min_past)),
+            )
+        )
+    return tuple(found)
 
 
 def _split(weeks: Sequence[_Week], live: int) -> list[tuple[str, _Week]]:
@@ -106,7 +132,9 @@ def _forward_returns(market: Market, row: int, window: factors.Window) -> NDArra
     return np.column_stack(columns)
 
 
-def _block(markets: Sequence[Market], split: str, week: _Week, seed: int) -> EraBlock:
+def _block(
+    universe: Universe, markets: Sequence[Market], split: str, week: _Week, seed: int
+) -> EraBlock:
     """One era: the stocks of all markets that take part, ranked together."""
     names: list[str] = []
     values, returns = [], []
@@ -120,21 +148,27 @@ def _block(markets: Sequence[Market], split: str, week: _Week, seed: int) -> Era
     return EraBlock(
         split=split,
         era=week.era,
-        ids=row_ids(seed, NAME, week.era, names),
+        ids=row_ids(seed, _name(universe), week.era, names),
         features=quintiles(np.vstack(values).round(_PLACES)),
         targets=target_bins(np.vstack(returns).round(_PLACES)),
     )
 
 
-def _layout(markets: Sequence[Market], weeks: Sequence[_Week], live: int) -> Layout:
+def _name(universe: Universe) -> str:
+    """Name of the data set, and what sets its ids apart from other universes'."""
+    return NAME if universe.name == DEFAULT else f"{NAME}-{universe.name}"
+
+
+def _layout(
+    universe: Universe, markets: Sequence[Market], weeks: Sequence[_Week], live: int
+) -> Layout:
     sources = ", ".join(
-        f"{package[0]} {prices.package_version(package)}"
-        for package in (prices.UNIVERSAL, prices.SKFOLIO)
+        f"{package[0]} {prices.package_version(package)}" for package in universe.packages
     )
     stocks = " and ".join(f"{len(market.stocks)} of {market.name}" for market in markets)
     days = {market.name: market.dates[weeks[live].rows[market.name]] for market in markets}
     return Layout(
-        name=NAME,
+        name=_name(universe),
         description=(
             f"Daily closing prices shipped by {sources}: {stocks}. Live era {weeks[live].era} is "
             f"the week that ends on {max(days.values()).date()}."
@@ -148,15 +182,16 @@ def _layout(markets: Sequence[Market], weeks: Sequence[_Week], live: int) -> Lay
 
 
 def _build(
-    markets: Sequence[Market],
+    universe: Universe,
     out: Path,
     resolution: Path,
     live_era: int,
     seed: int,
     progress: Progress | None,
 ) -> Dataset:
+    markets = universe.load()
     weeks = _weeks(markets)
-    playable = _playable(markets, weeks)
+    playable = _playable(markets, weeks, universe.min_past)
     if not -len(playable) <= live_era < len(playable):
         raise DatasetError(
             f"live era {live_era} does not exist",
@@ -168,9 +203,9 @@ def _build(
 
     def blocks() -> Iterator[EraBlock]:
         for split, week in parts:
-            yield _block(markets, split, week, seed)
+            yield _block(universe, markets, split, week, seed)
 
-    layout = _layout(markets, weeks, live)
+    layout = _layout(universe, markets, weeks, live)
     return write_dataset(out, resolution, layout, blocks(), total=len(parts), progress=progress)
 
 
@@ -178,16 +213,20 @@ def build_market(
     out: Path,
     resolution: Path,
     *,
+    universe: str = DEFAULT,
     live_era: int = -1,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Dataset:
     """Build the data set of real prices in `out`, and the live targets in `resolution`.
 
-    `live_era` is an index into `live_eras()`, negative from the newest, so that successive rounds
-    take successive indices. `seed` keys the ids, nothing else.
+    `universe` is one of `UNIVERSES`. `live_era` is an index into its `live_eras()`, negative from
+    the newest, so that successive rounds take successive indices. `seed` keys the ids, nothing
+    else.
 
     Raises:
-        DatasetError: price files missing, no such live era, or a directory is in the way.
+        DatasetError: price files missing, no such universe or live era, or a directory is in the
+            way.
     """
-    return _build(_load(), Path(out), Path(resolution), live_era, seed, progress)
+    chosen = universe_named(universe)
+    return _build(chosen, Path(out), Path(resolution), live_era, seed, progress)

@@ -1,9 +1,9 @@
 """Daily closing prices that installed packages ship, on real dates.
 
 The packages are installed for their files only, without what they depend on, and never imported.
-The universal-portfolios files have no dates, so their calendars are stated here and checked: the
-Toronto file has exactly as many rows as the exchange had trading days from 1994 to 1998, and five
-stocks of the New York file move with the dated skfolio prices day by day.
+The universal-portfolios files have no dates, so their calendars are stated here and checked by the
+tests: each file has exactly as many rows as its market had trading days, and moves with dated
+prices or with what is known of the time. docs/data.md says how each was established.
 """
 
 from dataclasses import dataclass
@@ -15,16 +15,23 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from oracle.datasets.calendars import new_york_calendar, toronto_calendar
 from oracle.datasets.dataset import DatasetError
 from oracle.errors import EnvironmentLacksError
 
 UNIVERSAL = ("universal-portfolios", "universal")
 SKFOLIO = ("skfolio", "skfolio")
+ARCH = ("arch", "arch")
 
 TORONTO_SPAN = ("1994-01-04", "1998-12-31")
 _NEW_YORK_FILE_END = "2010-06-30"
 # Columns of nyse_n.csv that are also in skfolio's file: KO, GE, JNJ, MRK, PG.
 NEW_YORK_TWINS = {"D": "KO", "I": "GE", "N": "JNJ", "R": "MRK", "U": "PG"}
+# AT&T, which lost its cable business to its shareholders on 19 November 2002.
+DOW_JONES_SPIN_OFF = "P"
+# From 2006 to 2009 the file's PG moves otherwise than the dated one.
+_NEW_YORK_ASTRAY = "U"
+SP500_STOCKS = "datasets/data/sp500_dataset.csv.gz"
 
 
 @dataclass(frozen=True)
@@ -95,43 +102,31 @@ def _read(path: Path, **options: object) -> pd.DataFrame:
         ) from error
 
 
-def toronto_calendar() -> pd.DatetimeIndex:
-    """Trading days of the Toronto Stock Exchange over `TORONTO_SPAN`."""
-    from pandas.tseries.holiday import (
-        MO,
-        AbstractHolidayCalendar,
-        GoodFriday,
-        Holiday,
-        next_monday,
-        next_monday_or_tuesday,
-    )
-    from pandas.tseries.offsets import DateOffset
+def _undated(file: str) -> pd.DataFrame:
+    return _read(shipped_file(UNIVERSAL, f"data/{file}"))
 
-    def monday(name: str, month: int, day: int, which: int) -> Holiday:
-        return Holiday(name, month=month, day=day, offset=DateOffset(weekday=MO(which)))
 
-    class TorontoHolidays(AbstractHolidayCalendar):
-        rules = (
-            Holiday("New Year", month=1, day=1, observance=next_monday),
-            GoodFriday,
-            monday("Victoria Day", 5, 24, -1),
-            Holiday("Canada Day", month=7, day=1, observance=next_monday),
-            monday("Civic Holiday", 8, 1, 1),
-            monday("Labour Day", 9, 1, 1),
-            monday("Thanksgiving", 10, 1, 2),
-            Holiday("Christmas", month=12, day=25, observance=next_monday),
-            Holiday("Boxing Day", month=12, day=26, observance=next_monday_or_tuesday),
-        )
+def _dated(package: tuple[str, str], file: str) -> pd.DataFrame:
+    return _read(shipped_file(package, file), index_col=0, parse_dates=True)
 
-    first, last = TORONTO_SPAN
-    return pd.bdate_range(first, last).difference(TorontoHolidays().holidays(first, last))
+
+def _market(name: str, frame: pd.DataFrame, dates: pd.DatetimeIndex) -> Market:
+    """The columns of a file without names, as stocks of the market `name`."""
+    stocks = tuple(f"{name}-{column}" for column in frame.columns)
+    return Market(name, dates, stocks, frame.to_numpy(np.float64))
+
+
+def sp500_index_days(first: str, last: str) -> pd.DatetimeIndex:
+    """New York's trading days from 1990 on: those of skfolio's S&P 500 index."""
+    frame = _dated(SKFOLIO, "datasets/data/sp500_index.csv.gz")
+    return pd.DatetimeIndex(frame.loc[first:last].index)
 
 
 def toronto() -> Market:
     """88 stocks of the Toronto Stock Exchange, 1994 to 1998."""
-    prices = _read(shipped_file(UNIVERSAL, "data/tse.csv")).to_numpy(np.float64)
+    prices = _undated("tse.csv").to_numpy(np.float64)
     stocks = tuple(f"toronto-{column:02d}" for column in range(prices.shape[1]))
-    return Market("toronto", toronto_calendar(), stocks, prices)
+    return Market("toronto", toronto_calendar(*TORONTO_SPAN), stocks, prices)
 
 
 def new_york() -> Market:
@@ -139,11 +134,49 @@ def new_york() -> Market:
 
     20 are skfolio's, with dates; 18 are the New York file's, whose rows end on a known day.
     """
-    dated = _read(
-        shipped_file(SKFOLIO, "datasets/data/sp500_dataset.csv.gz"), index_col=0, parse_dates=True
-    ).loc[:_NEW_YORK_FILE_END]
-    undated = _read(shipped_file(UNIVERSAL, "data/nyse_n.csv"))
+    dated = _dated(SKFOLIO, SP500_STOCKS).loc[:_NEW_YORK_FILE_END]
+    undated = _undated("nyse_n.csv")
     undated = undated.iloc[-len(dated) :].drop(columns=list(NEW_YORK_TWINS))
     stocks = (*dated.columns, *(f"new-york-{column}" for column in undated.columns))
     prices = np.hstack([dated.to_numpy(np.float64), undated.to_numpy(np.float64)])
     return Market("new-york", pd.DatetimeIndex(dated.index), stocks, prices)
+
+
+def new_york_1962() -> Market:
+    """36 stocks of the New York Stock Exchange, 3 July 1962 to 1984."""
+    days = new_york_calendar("1962-07-03", "1984-12-31")
+    return _market("nyse-1962", _undated("nyse_o.csv"), days)
+
+
+def new_york_1985() -> Market:
+    """22 of the file's 23 stocks of the New York Stock Exchange, 1985 to mid-2010."""
+    early = new_york_calendar("1985-01-02", "1989-12-29")
+    days = early.append(sp500_index_days("1990-01-01", _NEW_YORK_FILE_END))
+    return _market("nyse-1985", _undated("nyse_n.csv").drop(columns=_NEW_YORK_ASTRAY), days)
+
+
+def large_caps_1998() -> Market:
+    """25 large stocks of the S&P 500, 5 January 1998 to January 2003."""
+    days = sp500_index_days("1998-01-05", "2003-01-31")
+    return _market("sp500-1998", _undated("sp500.csv"), days)
+
+
+def dow_jones() -> Market:
+    """29 of the 30 stocks of the Dow Jones average, 4 January 2001 to 14 January 2003.
+
+    Left out is the one whose price shows a spin-off as a loss of 60 %.
+    """
+    days = sp500_index_days("2001-01-04", "2003-01-14")
+    return _market("djia-2001", _undated("djia.csv").drop(columns=DOW_JONES_SPIN_OFF), days)
+
+
+def countries() -> Market:
+    """24 country indices of MSCI, every weekday from April 2006 to March 2010."""
+    return _market("msci-2006", _undated("msci.csv"), pd.bdate_range("2006-04-03", "2010-03-31"))
+
+
+def large_caps_1990() -> Market:
+    """20 large stocks of the S&P 500, 1990 to 2022, named and dated by skfolio."""
+    frame = _dated(SKFOLIO, SP500_STOCKS)
+    stocks = tuple(frame.columns)
+    return Market("sp500-1990", pd.DatetimeIndex(frame.index), stocks, frame.to_numpy(np.float64))

@@ -23,10 +23,13 @@ MIN_ROWS, MIN_FEATURES, MIN_ERAS = 20, 5, 10
 VALIDATION_SHARE = 0.3
 MISSING_FEATURE_SHARE = 0.01
 MISSING_TARGET_SHARE = 0.02  # Of the 60-day targets.
+_MISSING_ROWS = 1024  # Drawn at a time, to save memory.
 GROUP_SIZE = 5
 GROUP_CORRELATION = 0.4
 SIGNAL = 0.20  # Standard deviation of the signal over that of the noise, in the first era.
 DECAY = {20: 0.7, 60: 0.5}  # Share of that strength lost by the last era.
+RAINIER = {"rows": 6_700, "features": 2_748, "eras": 1_200, "small": 42, "medium": 780}
+"""Sizes of Numerai's own data of 2026, for `build_synthetic`."""
 # What each hidden regime does to the signal, and how likely it is to end in an era.
 REGIMES = (1.0, 0.4, -0.6)
 REGIME_END = (0.05, 0.15, 0.35)
@@ -70,8 +73,13 @@ def _regimes(random: np.random.Generator, count: int) -> NDArray[np.int64]:
     return states
 
 
-def make_plan(seed: int, features: int, eras: int) -> Plan:
-    """The generator's hidden truth for `features` columns and `eras` eras, live included."""
+def make_plan(
+    seed: int, features: int, eras: int, small: int | None = None, medium: int | None = None
+) -> Plan:
+    """The generator's hidden truth for `features` columns and `eras` eras, live included.
+
+    `small` and `medium` are the sizes of those feature sets, a fifth and half of all by default.
+    """
     random = _stream(seed, 0)
     informative = np.sort(random.choice(features, size=max(3, features // 5), replace=False))
     weights = random.standard_normal(len(informative))
@@ -84,8 +92,8 @@ def make_plan(seed: int, features: int, eras: int) -> Plan:
         pair=(int(informative[0]), int(informative[-1])),
         regimes=_regimes(random, eras),
         subsets={
-            "small": tuple(sorted(int(i) for i in order[: max(3, features // 5)])),
-            "medium": tuple(sorted(int(i) for i in order[: max(4, features // 2)])),
+            "small": tuple(sorted(int(i) for i in order[: small or max(3, features // 5)])),
+            "medium": tuple(sorted(int(i) for i in order[: medium or max(4, features // 2)])),
         },
     )
 
@@ -94,9 +102,14 @@ def _exposures(random: np.random.Generator, rows: int, features: int) -> NDArray
     """Standard normal exposures (rows, features), correlated within groups of `GROUP_SIZE`."""
     groups = -(-features // GROUP_SIZE)
     shared = random.standard_normal((rows, groups), dtype=np.float32)
-    own = random.standard_normal((rows, features), dtype=np.float32)
-    common = np.repeat(shared, GROUP_SIZE, axis=1)[:, :features]
-    return np.sqrt(GROUP_CORRELATION) * common + np.sqrt(1 - GROUP_CORRELATION) * own
+    exposures = random.standard_normal((rows, features), dtype=np.float32)
+    # In float32 throughout: NumPy 2 would widen a product with a float64 scalar.
+    shared *= np.float32(np.sqrt(GROUP_CORRELATION))
+    exposures *= np.float32(np.sqrt(1 - GROUP_CORRELATION))
+    for member in range(GROUP_SIZE):
+        columns = exposures[:, member::GROUP_SIZE]
+        columns += shared[:, : columns.shape[1]]
+    return exposures
 
 
 def _signal(plan: Plan, exposures: NDArray[np.float32]) -> Array:
@@ -148,7 +161,9 @@ def _block(plan: Plan, position: int, split: str, era: str, rows: int, seed: int
     exposures = _exposures(random, rows, plan.features)
     binned = quintiles(exposures)
     targets = target_bins(_returns(plan, position, random, exposures))
-    binned[random.random(binned.shape, dtype=np.float32) < MISSING_FEATURE_SHARE] = MISSING_FEATURE
+    for start in range(0, rows, _MISSING_ROWS):
+        some = binned[start : start + _MISSING_ROWS]
+        some[random.random(some.shape, dtype=np.float32) < MISSING_FEATURE_SHARE] = MISSING_FEATURE
     targets[:, 3:][random.random((rows, 3)) < MISSING_TARGET_SHARE] = np.nan
     ids = row_ids(seed, NAME, era, [str(row) for row in range(rows)])
     return EraBlock(split, era, ids, binned, targets)
@@ -175,12 +190,15 @@ def build_synthetic(
     features: int,
     eras: int,
     seed: int,
+    small: int | None = None,
+    medium: int | None = None,
     progress: Progress | None = None,
 ) -> Dataset:
     """Generate a data set in `out`, and the live targets in `resolution`.
 
-    `rows` are those of every era; `eras` those of train and validation together. The same
-    arguments give the same content.
+    `rows` are those of every era; `eras` those of train and validation together. `small` and
+    `medium` are the sizes of those feature sets (default: a fifth and half of `features`). The
+    same arguments give the same content, and the set sizes change nothing but `features.json`.
 
     Raises:
         DatasetError: an argument is too small, or a directory is in the way.
@@ -193,7 +211,8 @@ def build_synthetic(
     ):
         if value < least:
             raise DatasetError(f"{name} is {value}", f"it must be at least {least}")
-    plan = make_plan(seed, features, eras + 1)
+    plan = make_plan(seed, features, eras + 1, small, medium)
+    _check_sets(plan)
     parts = _parts(eras)
 
     def blocks() -> Iterator[EraBlock]:
@@ -202,3 +221,12 @@ def build_synthetic(
 
     layout = _layout(plan, rows, eras)
     return write_dataset(out, resolution, layout, blocks(), total=len(parts), progress=progress)
+
+
+def _check_sets(plan: Plan) -> None:
+    small, medium = len(plan.subsets["small"]), len(plan.subsets["medium"])
+    if not 0 < small < medium < plan.features:
+        raise DatasetError(
+            f"feature sets of {small} and {medium} of {plan.features} features",
+            "make small smaller than medium, and medium smaller than all",
+        )

@@ -1,18 +1,13 @@
 """Writes a data set era by era: one Parquet row group an era, whole directories or nothing."""
 
 import json
-import os
-import shutil
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from oracle.datasets.benchmarks import LinearBenchmarks
@@ -37,6 +32,8 @@ from oracle.datasets.dataset import (
     benchmark_file,
     split_file,
 )
+from oracle.datasets.parquet import EraParquet, SeenIds
+from oracle.datasets.staging import publish, refuse_existing, staged
 from oracle.tournaments.decimals import floats_to_integers
 from oracle.tournaments.universe import targets_bytes
 
@@ -75,32 +72,6 @@ class EraBlock:
         return EraBlock(self.split, self.era, ids, self.features[order], self.targets[order])
 
 
-class _ParquetFile:
-    """A Parquet file that grows by one row group an era; the first era sets the schema."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._writer: pq.ParquetWriter | None = None
-
-    def append(self, frame: pd.DataFrame) -> None:
-        if self._writer is None:
-            table = pa.Table.from_pandas(frame, preserve_index=True, nthreads=1)
-            self._writer = pq.ParquetWriter(self._path, table.schema)
-        else:
-            # Without pandas' conversion, which takes longer than all else for an era of few rows.
-            columns = [*(frame[name].to_numpy() for name in frame.columns), frame.index.to_numpy()]
-            arrays = [
-                pa.array(values, field.type, from_pandas=True)
-                for values, field in zip(columns, self._writer.schema, strict=True)
-            ]
-            table = pa.Table.from_arrays(arrays, schema=self._writer.schema)
-        self._writer.write_table(table, row_group_size=len(frame))
-
-    def close(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
-
-
 class _Writer:
     """Sends each era to the files that hold something of it."""
 
@@ -109,9 +80,9 @@ class _Writer:
         self._secret = secret
         self._layout = layout
         self._stack = stack
-        self._files: dict[str, _ParquetFile] = {}
+        self._files: dict[str, EraParquet] = {}
         self._benchmarks = LinearBenchmarks(len(layout.feature_sets["all"]), _BENCHMARKS)
-        self._seen_ids: set[str] = set()
+        self._seen_ids = SeenIds()
         self.eras: dict[str, list[str]] = {split: [] for split in SPLITS}
         self.live_ids: tuple[str, ...] = ()
 
@@ -120,6 +91,9 @@ class _Writer:
         self._check(block)
         if block.split != "train" and not (self.eras["validation"] or self.eras["live"]):
             self._benchmarks.fit()
+        if not self.eras[block.split]:
+            for file in self._files.values():
+                file.flush()  # What waits of the split before need not wait longer.
         self._append(split_file(block.split), self._rows(block))
         self.eras[block.split].append(block.era)
         if block.split == "train":
@@ -131,15 +105,12 @@ class _Writer:
             self._write_resolution(block)
 
     def _check(self, block: EraBlock) -> None:
-        before = len(self._seen_ids)
-        self._seen_ids.update(block.ids)
-        if len(self._seen_ids) != before + len(block.ids):
+        if not self._seen_ids.add(block.ids):
             raise DatasetError(f"era {block.era}: an id occurs twice", "build with another seed")
 
     def _append(self, name: str, frame: pd.DataFrame) -> None:
         if name not in self._files:
-            self._files[name] = _ParquetFile(self._root / name)
-            self._stack.callback(self._files[name].close)
+            self._files[name] = self._stack.enter_context(EraParquet(self._root / name))
         self._files[name].append(frame)
 
     def _rows(self, block: EraBlock) -> pd.DataFrame:
@@ -197,23 +168,7 @@ def _refuse_bad_places(out: Path, resolution: Path) -> None:
             f"give them a directory that neither holds nor lies inside {out}",
         )
     for path in (out, resolution):
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise DatasetError(f"{path} exists already", "remove it or name another directory")
-
-
-@contextmanager
-def _staged(target: Path) -> Iterator[Path]:
-    """A temporary sibling of `target`, removed on any failure."""
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-        work.chmod(0o755)
-    except OSError as error:
-        raise DatasetError(f"cannot write beside {target}: {error.strerror}") from error
-    try:
-        yield work
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+        refuse_existing(path)
 
 
 def write_dataset(
@@ -236,7 +191,7 @@ def write_dataset(
     """
     out, resolution = Path(out), Path(resolution)
     _refuse_bad_places(out, resolution)
-    with _staged(out) as root, _staged(resolution) as secret:
+    with staged(out) as root, staged(resolution) as secret:
         try:
             with ExitStack() as stack:
                 writer = _Writer(root, secret, layout, stack)
@@ -247,7 +202,7 @@ def write_dataset(
                 writer.write_names()
         except OSError as error:
             raise DatasetError(f"cannot write {out}: {error.strerror or error}") from error
-        _publish(((secret, resolution), (root, out)))
+        publish(((secret, resolution), (root, out)))
     return Dataset(
         root=out,
         name=layout.name,
@@ -257,16 +212,3 @@ def write_dataset(
         eras={split: tuple(eras) for split, eras in writer.eras.items()},
         description=layout.description,
     )
-
-
-def _publish(moves: tuple[tuple[Path, Path], ...]) -> None:
-    """Rename each directory into place; if one cannot be, take back those before it."""
-    done: list[Path] = []
-    for source, target in moves:
-        try:
-            os.replace(source, target)
-        except OSError as error:
-            for path in done:
-                shutil.rmtree(path, ignore_errors=True)
-            raise DatasetError(f"cannot put {target} in place: {error.strerror}") from error
-        done.append(target)

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from oracle.datasets import market
 from oracle.datasets.dataset import Dataset
 from oracle.datasets.market import build_market
 from oracle.datasets.synthetic import build_synthetic
@@ -28,9 +27,3 @@ def real_market(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 def places(tmp_path: Path) -> tuple[Path, Path]:
     """Where a data set and its resolution go; neither exists yet."""
     return tmp_path / "data", tmp_path / "secret"
-
-
-@pytest.fixture
-def short_past(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets invented markets of two years have live eras."""
-    monkeypatch.setattr(market, "MIN_PAST_ERAS", 35)

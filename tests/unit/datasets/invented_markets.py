@@ -10,6 +10,7 @@ import pandas as pd
 from oracle.datasets import market
 from oracle.datasets.dataset import Dataset
 from oracle.datasets.prices import Market
+from oracle.datasets.universes import DEFAULT, Universe
 
 
 def invented(name: str, stocks: int, first: str, days: int, seed: int) -> Market:
@@ -27,8 +28,14 @@ def two_markets() -> tuple[Market, ...]:
     return invented("old", 25, "2000-01-03", 500, 1), young
 
 
+def universe(markets: tuple[Market, ...]) -> Universe:
+    """A universe of `markets`, two years of which are enough for live eras."""
+    return Universe(DEFAULT, lambda: markets, (), min_past=35)
+
+
 def build(markets: tuple[Market, ...], folder: Path, live_era: int = -1, seed: int = 5) -> Dataset:
-    return market._build(markets, folder / "data", folder / "secret", live_era, seed, None)
+    chosen = universe(markets)
+    return market._build(chosen, folder / "data", folder / "secret", live_era, seed, None)
 
 
 def live_days(markets: tuple[Market, ...], era: str) -> Mapping[str, int]:

@@ -116,7 +116,6 @@ def _format(root: Path, name: str) -> list[tuple[str, pa.DataType]]:
     return [(f.name, f.type) for f in schema if not f.name.startswith("feature_")]
 
 
-@pytest.mark.usefixtures("short_past")
 def test_builders__market_and_synthetic__one_format(tmp_path: Path, synthetic: Dataset) -> None:
     market = build(two_markets(), tmp_path)
     names = sorted(path.name for path in market.root.iterdir())
@@ -133,7 +132,6 @@ def test_builders__market_and_synthetic__one_format(tmp_path: Path, synthetic: D
     assert market.targets == synthetic.targets
 
 
-@pytest.mark.usefixtures("short_past")
 def test_build__same_seed__same_content_and_other_seed_other_ids(tmp_path: Path) -> None:
     markets = two_markets()
     first, second, other = (

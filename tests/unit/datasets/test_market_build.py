@@ -1,13 +1,14 @@
 """The default data set: real prices, whole build."""
 
 import re
+from hashlib import sha256
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from oracle.datasets.dataset import Dataset
-from oracle.datasets.files import open_dataset, read_split, read_targets_csv
+from oracle.datasets.dataset import SPLITS, Dataset
+from oracle.datasets.files import file_digest, open_dataset, read_split, read_targets_csv
 
 pytestmark = pytest.mark.slow
 
@@ -21,6 +22,18 @@ def test_build_market__default__126_stocks_live_and_years_of_training(
     assert len(real_market.eras["validation"]) > 50
     assert "universal-portfolios" in real_market.description
     assert open_dataset(real_market.root) == real_market
+
+
+def test_build_market__default__committed_content(real_market: Dataset) -> None:
+    """The demo's data. The benchmarks are left out: they hang on how a BLAS solves equations."""
+    assert {name: file_digest(real_market.root / f"{name}.parquet")[:16] for name in SPLITS} == {
+        "train": "3cd742e1a25350f4",
+        "validation": "b871cdcc9b87e1bc",
+        "live": "6586699cc1d6afd7",
+    }
+    targets = (real_market.root.parent / "secret" / "live_targets.csv").read_bytes()
+    assert sha256(targets).hexdigest()[:16] == "131464976e5e04ea"
+    assert sha256((real_market.root / "features.json").read_bytes()).hexdigest()[:8] == "3e250099"
 
 
 def test_build_market__targets__documented_proportions_in_every_era(real_market: Dataset) -> None:

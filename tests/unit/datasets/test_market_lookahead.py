@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from invented_markets import build, live_days, perturbed_after, two_markets
+from invented_markets import build, live_days, perturbed_after, two_markets, universe
 
 from oracle.datasets import market, prices
 from oracle.datasets.dataset import TARGETS, DatasetError
 from oracle.datasets.files import content_digest, read_split, read_targets_csv
 from oracle.datasets.market import REACH
+from oracle.datasets.universes import DEFAULT, UNIVERSES
 
 MARKETS = two_markets()
 
@@ -20,7 +21,6 @@ def _secret(folder: Path) -> bytes:
     return (folder / "secret" / "live_targets.csv").read_bytes()
 
 
-@pytest.mark.usefixtures("short_past")
 @pytest.mark.parametrize("live_era", [-1, 0])
 def test_build__other_future_prices__only_live_targets_change(
     tmp_path: Path, live_era: int
@@ -32,7 +32,6 @@ def test_build__other_future_prices__only_live_targets_change(
     assert _secret(tmp_path / "a") != _secret(tmp_path / "b")
 
 
-@pytest.mark.usefixtures("short_past")
 def test_build__other_price_on_the_live_day__files_change(tmp_path: Path) -> None:
     first = build(MARKETS, tmp_path / "a")
     days = live_days(MARKETS, first.eras["live"][0])
@@ -43,7 +42,7 @@ def test_build__other_price_on_the_live_day__files_change(tmp_path: Path) -> Non
 
 @pytest.mark.slow
 def test_build__real_prices_with_another_future__only_live_targets_change(tmp_path: Path) -> None:
-    markets = market._load()
+    markets = UNIVERSES[DEFAULT].load()
     era = market.live_eras()[0]
     days = live_days(markets, era)
     first = build(markets, tmp_path / "a", live_era=0)
@@ -53,10 +52,9 @@ def test_build__real_prices_with_another_future__only_live_targets_change(tmp_pa
     assert _secret(tmp_path / "a") != _secret(tmp_path / "b")
 
 
-@pytest.mark.usefixtures("short_past")
 def test_split__any_live_era__targets_end_before_the_next_part() -> None:
     weeks = market._weeks(MARKETS)
-    for live in market._playable(MARKETS, weeks)[::10]:
+    for live in market._playable(MARKETS, weeks, universe(MARKETS).min_past)[::10]:
         parts = market._split(weeks, live)
         by_split = {
             split: [week for part, week in parts if part == split]
@@ -86,12 +84,12 @@ def test_weeks__two_calendars__last_trading_day_up_to_friday() -> None:
     assert entered.count("young") < entered.count("old")
 
 
-@pytest.mark.usefixtures("short_past")
 def test_live_targets__known_prices__bins_of_the_documented_return(tmp_path: Path) -> None:
     """The raw 20-day target: log return from day t + 2 to t + 22, ranked over both markets."""
     dataset = build(MARKETS, tmp_path)
     days = live_days(MARKETS, dataset.eras["live"][0])
     block = market._block(
+        universe(MARKETS),
         MARKETS,
         "live",
         next(w for w in market._weeks(MARKETS) if w.era == dataset.eras["live"][0]),
@@ -112,7 +110,6 @@ def test_live_targets__known_prices__bins_of_the_documented_return(tmp_path: Pat
     assert read_split(dataset.root, "live")["target"].isna().all()
 
 
-@pytest.mark.usefixtures("short_past")
 def test_build__live_era_out_of_range__error_names_the_choices(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="live era 9999 does not exist") as caught:
         build(MARKETS, tmp_path, live_era=9999)
@@ -125,5 +122,5 @@ def test_live_eras__real_prices__successive_weeks_that_resolve() -> None:
     assert eras == list(range(eras[0], eras[0] + len(eras)))
     assert len(eras) > 100
     toronto = prices.toronto()
-    days = live_days(market._load(), market.live_eras()[-1])
+    days = live_days(UNIVERSES[DEFAULT].load(), market.live_eras()[-1])
     assert days["toronto"] + REACH <= len(toronto.dates) - 1

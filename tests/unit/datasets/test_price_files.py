@@ -8,13 +8,14 @@ import pandas as pd
 import pytest
 
 from oracle.datasets import prices
+from oracle.datasets.calendars import toronto_calendar
 from oracle.datasets.dataset import DatasetError
 from oracle.errors import EnvironmentLacksError
 
 
 def test_toronto__calendar__one_trading_day_for_each_row() -> None:
     market = prices.toronto()
-    assert market.prices.shape == (len(prices.toronto_calendar()), 88)
+    assert market.prices.shape == (len(toronto_calendar(*prices.TORONTO_SPAN)), 88)
     assert market.dates[0] == pd.Timestamp("1994-01-04")
     assert market.dates[-1] == pd.Timestamp("1998-12-31")
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oracle.datasets import synthetic as generator
-from oracle.datasets.dataset import EMBARGO_ERAS, Dataset, DatasetError
-from oracle.datasets.files import content_digest, open_dataset, read_split, read_targets_csv
-from oracle.datasets.synthetic import build_synthetic, make_plan
+from oracle.datasets.dataset import EMBARGO_ERAS, SPLITS, Dataset, DatasetError
+from oracle.datasets.files import (
+    content_digest,
+    file_digest,
+    open_dataset,
+    read_split,
+    read_targets_csv,
+)
+from oracle.datasets.synthetic import RAINIER, build_synthetic, make_plan
 
 TOY = {"rows": 40, "features": 8, "eras": 10}
 
@@ -209,6 +216,50 @@ def test_build_synthetic__any_size__opens_as_built(
         assert frame[list(dataset.features)].isin(range(5)).all(axis=None)
 
 
+def test_build_synthetic__small_default__committed_content(tmp_path: Path) -> None:
+    """Other sizes of this data set must not change it: people compare results on it."""
+    folder = build_synthetic(
+        tmp_path / "data", tmp_path / "secret", rows=500, features=40, eras=60, seed=1
+    ).root
+    assert {name: file_digest(folder / f"{name}.parquet")[:16] for name in SPLITS} == {
+        "train": "ad19860ce463675f",
+        "validation": "4c05526af4d5542c",
+        "live": "2d24b62f752c4afd",
+    }
+    targets = (tmp_path / "secret" / "live_targets.csv").read_bytes()
+    assert sha256(targets).hexdigest()[:16] == "562ef899941d5c4a"
+
+
+def test_build_synthetic__wide__several_eras_a_row_group(
+    places: tuple[Path, Path],
+) -> None:
+    """With Numerai's number of features a row group an era would fill memory with its footer."""
+    dataset = build_synthetic(*places, rows=20, features=800, eras=12, seed=1, small=42, medium=78)
+    with pq.ParquetFile(dataset.root / "train.parquet") as file:
+        rows = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
+    assert rows == [3 * 20, 3 * 20, 2 * 20]
+    assert open_dataset(dataset.root) == dataset
+    eras = dataset.eras["train"][2:4]
+    frame = read_split(dataset.root, "train", dataset.feature_sets["small"], eras)
+    assert frame.shape == (40, 42)
+
+
+def test_make_plan__numerais_sizes__sets_within_each_other() -> None:
+    sizes = {name: RAINIER[name] for name in ("features", "small", "medium")}
+    plan = make_plan(1, eras=RAINIER["eras"] + 1, **sizes)
+    small, medium = (set(plan.subsets[name]) for name in ("small", "medium"))
+    assert (len(small), len(medium), plan.features) == (42, 780, 2748)
+    assert small < medium
+
+
+def test_build_synthetic__sizes_of_sets__change_no_row(tmp_path: Path) -> None:
+    for name, sets in (("a", {}), ("b", {"small": 1, "medium": 2})):
+        build_synthetic(tmp_path / name, tmp_path / f"{name} secret", **TOY, seed=1, **sets)
+    for split in SPLITS:
+        one, other = (file_digest(tmp_path / n / f"{split}.parquet") for n in "ab")
+        assert one == other
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -216,6 +267,8 @@ def test_build_synthetic__any_size__opens_as_built(
         ({"features": 4}, "features is 4"),
         ({"eras": 9}, "eras is 9"),
         ({"seed": -1}, "seed is -1"),
+        ({"small": 8}, "feature sets of 8 and 4 of 8"),
+        ({"medium": 8}, "feature sets of 3 and 8 of 8"),
         ({"eras": 12_000}, "does not fit four digits"),
     ],
 )
