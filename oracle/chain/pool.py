@@ -34,10 +34,13 @@ class PoolWriter:
     reader: PoolReader
     sender: Sender
 
-    def announce(self, number: int, opens: int, closes: int, horizon: int, phi: int) -> TxReceipt:
-        """Announces a round without a volatility series (``phi`` at 10^-6 must be 1 for that)."""
+    def announce(
+        self, number: int, opens: int, closes: int, horizon: int, phi: int, series_hash: bytes
+    ) -> TxReceipt:
+        """Announces a round; ``series_hash``, of the returns that ``phi`` (at 10^-6) follows from,
+        may be zeros only where phi is 1."""
         call = self.reader.oracle.functions.announce(
-            number, opens, closes, horizon, phi, bytes(32), SPEC_HASH
+            number, opens, closes, horizon, phi, series_hash, SPEC_HASH
         )
         return self.sender.send(call)
 

@@ -172,6 +172,10 @@ class PoolReader:
 
     # ------------------------------------------------------------------ rounds
 
+    def last_phi(self) -> int:
+        """phi of the last announced round at 10^-6, 1 before the first: the next is a step away."""
+        return self._named(self.oracle.functions.latest())["phi"]
+
     def announced(self, number: int) -> Announcement | None:
         """What round ``number`` was announced with, or None; remembered once it is final."""
         if number in self._announced:

@@ -16,6 +16,8 @@ _COMMANDS = {
     "devnet": "keep a local chain with contracts and operators running",
     "data": "make tournament data from real prices or from a seed",
     "score": "compute a submission's exact scores",
+    "diagnostics": "score models on the past eras of a data set",
+    "audit": "look at a submission before staking on it",
     "submit": "send a model's predictions to the operators",
     "models": "register models and look them up",
     "stake": "deposit, release, claim and look at stakes",

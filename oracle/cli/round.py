@@ -9,13 +9,12 @@ from oracle.chain.pool import PoolWriter
 from oracle.chain.reader import PoolReader
 from oracle.cli.options import with_reader, with_writer
 from oracle.cli.output import Output, with_output
-from oracle.cli.schedule import Schedule, with_schedule
+from oracle.cli.schedule import PhiSource, Schedule, with_phi, with_schedule
 from oracle.cli.times import utc
 from oracle.errors import InputError
+from oracle.scoring.volatility import PHI_ONE, decimal
 from oracle.settlement.rounds import RoundFacts, phase
 from oracle.settlement.units import nmr
-
-_PHI_ONE = 10**6
 
 
 @click.group("round")
@@ -25,25 +24,40 @@ def command() -> None:
 
 @command.command("announce")
 @with_schedule
+@with_phi
 @with_writer
 @with_output
-def announce(schedule: Schedule, writer: PoolWriter, out: Output) -> None:
+def announce(schedule: Schedule, phi_source: PhiSource, writer: PoolWriter, out: Output) -> None:
     """Announce the next round; only the tournament's announcer may.
 
     \b
     Example, on a devnet, where account 1 announces:
       assay round announce --dev-account 1
+    With phi of a volatility series:
+      assay data phi returns.csv --target 0.009 --gamma 1 --publish series.csv
+      assay round announce --series series.csv --dev-account 1
     """
     reader = writer.reader
+    # Before anything is sent: a phi that nobody may announce leaves the chain as it was.
+    phi, series_hash = phi_source.announced(reader.last_phi(), reader.newest().timestamp)
     lapsed = reader.skippable(reader.newest())
     if lapsed is not None:
         writer.skip(lapsed)
         out.say(f"round {lapsed} was not announced for too long, and is skipped")
     number = reader.state()["last_announced"] + 1
     opens, closes, horizon = schedule.times(reader.newest().timestamp)
-    writer.announce(number, opens, closes, horizon, _PHI_ONE)
+    writer.announce(number, opens, closes, horizon, phi, series_hash)
     out.say(f"round {number} opens {utc(opens)}, closes {utc(closes)}")
-    out.result({"round": number, "opens": opens, "closes": closes})
+    out.say(f"phi {decimal(phi, PHI_ONE)}, series hash {_series_hash(series_hash) or 'none'}")
+    out.result(
+        {
+            "round": number,
+            "opens": opens,
+            "closes": closes,
+            "phi": phi,
+            "series_hash": _series_hash(series_hash),
+        }
+    )
 
 
 @command.command("keep")
@@ -126,6 +140,7 @@ def show(number: int, reader: PoolReader, out: Output) -> None:
         raise InputError(f"round {number} is not announced", "see `assay round list`")
     facts = reader.facts(number, block, reader.state(block.number)["head"])
     committed = reader.committed(number)
+    series_hash = _series_hash(announced.series_hash)
     out.table(
         f"Round {number}",
         ("", ""),
@@ -134,7 +149,8 @@ def show(number: int, reader: PoolReader, out: Output) -> None:
             ("opens", utc(facts.opens)),
             ("closes", utc(facts.closes)),
             ("scores due", utc(facts.due)),
-            ("phi", announced.phi / _PHI_ONE),
+            ("phi", decimal(announced.phi, PHI_ONE)),
+            *([("series hash", series_hash)] if series_hash else []),
             ("announce hash", "0x" + announced.hash().hex()),
             *(
                 [
@@ -151,11 +167,17 @@ def show(number: int, reader: PoolReader, out: Output) -> None:
         {
             **_as_json(facts, block.timestamp),
             "phi": announced.phi,
+            "series_hash": series_hash,
             "announce_hash": "0x" + announced.hash().hex(),
             "manifest": "0x" + committed.manifest.hex() if committed else None,
             "chain_head": "0x" + committed.chain_head.hex() if committed else None,
         }
     )
+
+
+def _series_hash(announced: bytes) -> str | None:
+    """As it is shown, or None for the zeros of a round without a volatility series."""
+    return "0x" + announced.hex() if any(announced) else None
 
 
 def _as_json(facts: RoundFacts, now: int) -> dict[str, object]:

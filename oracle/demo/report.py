@@ -29,6 +29,7 @@ class Row:
     before: int
     corr: int | None
     mmc: int | None
+    tc: int | None
     change: int
     after: int
     note: str
@@ -62,6 +63,7 @@ def _row(story: Story, player: Any, score: dict[str, str] | None) -> Row:
         before=before,
         corr=int(score["corr"]) if score else None,
         mmc=int(score["mmc"]) if score else None,
+        tc=int(score["tc"]) if score else None,
         change=after - before + taken,
         after=after,
         note=", ".join(notes),

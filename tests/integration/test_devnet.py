@@ -5,13 +5,16 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
+from anvil import run_ape
 from local_machine import free_base_port, processes_naming
 
 from oracle.datasets.synthetic import build_synthetic
+from oracle.devnet.topology import load
 from oracle.store.artefacts import write_file
 from oracle.tournaments.universe import universe_bytes
 
@@ -180,3 +183,45 @@ def test_key__of_ones_own__is_refused_on_a_devnet(assay, model, tmp_path):
     assert code == 7
     assert "a devnet takes no key of your own" in message
     assert password not in message
+
+
+def write_returns(path: Path, last: int) -> None:
+    """Seventy daily returns of 0.02 either way, the last on day ``last`` since 1970-01-01: of so
+    high a volatility that phi falls by a whole step."""
+    epoch = date(1970, 1, 1).toordinal()
+    days = (date.fromordinal(epoch + day) for day in range(last - 69, last + 1))
+    lines = [f"{day},{'-' * (n % 2)}0.02" for n, day in enumerate(days)]
+    path.write_text("\n".join(["day,return", *lines, ""]))
+
+
+def test_announce__volatility_series__the_round_shows_phi_and_hash(assay, model, tmp_path):
+    returns, series = tmp_path / "returns.csv", tmp_path / "series.csv"
+    write_returns(returns, assay.ok("round", "list")["now"] // DAY - 1)
+    options = ("--target", "0.009", "--gamma", "1", "--publish", str(series))
+    computed = assay.ok("data", "phi", str(returns), *options)
+    announce = ("round", "announce", "--dev-account", "1", "--opens-in-hours", "48")
+
+    named = ("--phi", "0.899999", "--series-hash", computed["series_hash"])
+    code, message = assay.refused(*announce, *named)
+    assert code == 7
+    assert "phi 0.899999 is more than 0.1 from the last announced one, 1" in message
+    assert assay.refused("round", "show", "2") == (3, "round 2 is not announced")
+
+    assert assay.ok(*announce, "--series", str(series))["round"] == 2
+    shown = assay.ok("round", "show", "2")
+    assert (shown["phi"], shown["series_hash"]) == (900_000, computed["series_hash"])
+    assert assay.ok("round", "show", "1")["series_hash"] is None
+
+    # Ape's script has the same options; phi falls by one more step.
+    folder = assay.home / "devnet"
+    network = f"polygon:devnet:{load(folder / 'topology.json').rpc}"
+    script = ("announce", "--network", network, "--record", str(folder / "deployment.json"))
+    script = (*script, "--opens-in-hours", "72")
+    code, _, said = run_ape(*script, "--series", str(series), "--phi", "0.9")
+    assert code == 3
+    assert "--phi 0.9 is not 0.8" in said
+    code, said, _ = run_ape(*script, "--series", str(series))
+    assert code == 0
+    assert "phi 0.8" in said
+    shown = assay.ok("round", "show", "3")
+    assert (shown["phi"], shown["series_hash"]) == (800_000, computed["series_hash"])
