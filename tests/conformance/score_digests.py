@@ -86,7 +86,7 @@ def other_scores(models: int, rows: int) -> dict[str, str]:
 
 
 def contribution(models: int, rows: int, factors: int, sectors: int) -> str:
-    """True Contribution with the default portfolio, or with factors and sectors to be neutral to."""
+    """True Contribution with the default portfolio, or with one that is neutral to more."""
     predictions = stream("predictions", models * rows).reshape(models, rows) % (SCALE + 1)
     stakes = (stream("stakes", models) << 12).tolist()
     stakes[::7] = [0] * len(stakes[::7])
