@@ -109,6 +109,8 @@ class ScoringEngine:
         self._rank(self._pool.run("ranking", worker.rank_source, tasks))
 
     def _rank(self, found: Iterator[Faults]) -> None:
+        # From here on the file holds a mixture, until all blocks are there and good.
+        self._ranked = False
         outside, constant = np.zeros((2, self._models), bool)
         for faults in found:
             outside[faults.outside] = True

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from oracle import __version__
+from oracle.scoring.limits import MAX_MODELS
 from oracle.scoring.portfolio import plain_problem
 from oracle.scoring.round import RoundScores, score_round
 from oracle.settlement.batches import Batch, chain, cut
@@ -40,6 +41,9 @@ UNREGISTERED = "unregistered"
 """Reason to reject the submission of a model that was not there at the close block."""
 FORMER_OWNER = "not signed by the owner at the close"
 """Reason to reject the submission of a model that changed hands before the close."""
+
+CROWDED_OUT = "more submissions than a round can score"
+"""Reason to reject a submission of less stake than as many others as can be scored."""
 
 
 class EvaluationError(ValueError):
@@ -133,6 +137,23 @@ def select(
     return _Selection(accepted, rejected)
 
 
+def within(selection: _Selection, stakes: Mapping[int, int], most: int = MAX_MODELS) -> _Selection:
+    """The selection with at most ``most`` accepted, as many as a round can score.
+
+    Those at risk come first, by their stake: to crowd somebody out takes more stake than he has.
+    """
+
+    def precedence(pair: tuple[Entry, np.ndarray]) -> tuple[int, bool, int]:
+        entry, _ = pair
+        return (-stakes.get(entry.model, 0) * entry.on_time, not entry.on_time, entry.model)
+
+    ordered = sorted(selection.accepted, key=precedence)
+    kept = sorted(ordered[:most], key=lambda pair: pair[0].model)
+    crowded = [(entry, CROWDED_OUT) for entry, _ in ordered[most:]]
+    rejected = sorted([*selection.rejected, *crowded], key=lambda pair: _order(pair[0]))
+    return _Selection(kept, rejected)
+
+
 def _preference(entry: Entry) -> tuple[bool, int, bytes]:
     return (entry.on_time, entry.sequence, entry.sha256)
 
@@ -162,6 +183,7 @@ def evaluate(inputs: RoundInputs) -> Evaluation:
         return signer is not None and signer.lower() == owners[entry.model]
 
     selection = select(inputs.entries, universe, rules, is_owners, owners)
+    selection = within(selection, inputs.stakes.stakes)
     on_time = [entry.on_time for entry, _ in selection.accepted]
     stakes = [
         inputs.stakes.stakes.get(entry.model, 0) if entry.on_time else 0

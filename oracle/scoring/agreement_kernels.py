@@ -37,20 +37,26 @@ def subtract_stakes(
 
 
 @kernel
-def sum_keys(high: np.ndarray, low: np.ndarray, row_bits: int, keys: np.ndarray) -> None:
+def sum_keys(
+    high: np.ndarray,
+    low: np.ndarray,
+    row_bits: int,
+    keys: np.ndarray,
+    half_bits: int = HALF_STAKE_BITS,
+) -> None:
     """Bring ``low`` below 2**28, and write a sort key with the row number for each sum (A, N).
 
     Above the row number a key has 63 - row_bits >= 48 bits: ``high`` less its least value, and as
     many of the upper bits of ``low`` as there is room for. Where those agree two sums may still
     differ, in the rest of ``low``: `positions_of_keys` looks.
     """
-    mask = (1 << HALF_STAKE_BITS) - 1
+    mask = (1 << half_bits) - 1
     for which in range(high.shape[0]):
         above = high[which]
         below = low[which]
         out = keys[which]
         for i in range(above.size):
-            above[i] += below[i] >> HALF_STAKE_BITS
+            above[i] += below[i] >> half_bits
             below[i] &= mask
         least = above[0]
         largest = above[0]
@@ -62,8 +68,8 @@ def sum_keys(high: np.ndarray, low: np.ndarray, row_bits: int, keys: np.ndarray)
         while spread:
             spread >>= 1
             room -= 1
-        room = min(room, HALF_STAKE_BITS)
-        shift = HALF_STAKE_BITS - room
+        room = min(room, half_bits)
+        shift = half_bits - room
         for i in range(above.size):
             value = ((above[i] - least) << room) | (below[i] >> shift)
             out[i] = (value << row_bits) | i
@@ -121,13 +127,14 @@ def agreement_sums(
     positions: np.ndarray,
     table: np.ndarray,
     sums: np.ndarray,
+    limb_bits: int = LIMB_BITS,
 ) -> None:
     """Sums of z g for the ranks (B, N), where g are the quantiles of the positions (A, N), which
     are 0..N-1 without ties. ``sums`` (B, 2): with g = h 2**16 + l, those of z h and of z l.
 
     |z h| < 2**31 * 2**15 and |z l| < 2**31 * 2**16: below 20,000 * 2**47 < 2**62.
     """
-    mask = (1 << LIMB_BITS) - 1
+    mask = (1 << limb_bits) - 1
     for model in range(ranks.shape[0]):
         row = ranks[model]
         place = positions[account[model]]
@@ -136,7 +143,7 @@ def agreement_sums(
         for i in range(row.size):
             z = table[row[i]]
             g = table[2 * np.int64(place[i]) + 2]
-            upper += z * (g >> LIMB_BITS)
+            upper += z * (g >> limb_bits)
             lower += z * (g & mask)
         sums[model, 0] = upper
         sums[model, 1] = lower
@@ -165,11 +172,17 @@ def order_keys(
 
 
 @kernel
-def ordered_sums(keys: np.ndarray, flip: int, table: np.ndarray, sums: np.ndarray) -> None:
+def ordered_sums(
+    keys: np.ndarray,
+    flip: int,
+    table: np.ndarray,
+    sums: np.ndarray,
+    limb_bits: int = LIMB_BITS,
+) -> None:
     """Sums of z g with z = table[(key ^ flip) & 0xffff] in the order of ``keys`` (B, N) uint32 and
     g the quantiles of N rows without ties, ascending. ``sums`` as in `agreement_sums`.
     """
-    mask = (1 << LIMB_BITS) - 1
+    mask = (1 << limb_bits) - 1
     for model in range(keys.shape[0]):
         row = keys[model]
         upper = np.int64(0)
@@ -177,7 +190,7 @@ def ordered_sums(keys: np.ndarray, flip: int, table: np.ndarray, sums: np.ndarra
         for a in range(row.size):
             z = table[(np.int64(row[a]) ^ flip) & 65535]
             g = table[2 * a + 2]
-            upper += z * (g >> LIMB_BITS)
+            upper += z * (g >> limb_bits)
             lower += z * (g & mask)
         sums[model, 0] = upper
         sums[model, 1] = lower

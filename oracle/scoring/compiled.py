@@ -5,6 +5,9 @@ reassociated, no product is fused with a sum, and wide registers only work on in
 elements. Floating-point kernels may use + - * / and square roots, all of which IEEE 754 rounds
 correctly; integer kernels say why nothing overflows. A kernel runs on one thread and lets others
 run: parallel work is cut into blocks outside.
+
+Compiled code is kept on disk, looked up by the kernel's own file and its arguments. So what a
+kernel takes from another module is the default of an argument.
 """
 
 from collections.abc import Callable

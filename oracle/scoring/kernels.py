@@ -152,6 +152,7 @@ def table_sums(
     vectors: np.ndarray,
     moments: np.ndarray,
     products: np.ndarray,
+    limb_bits: int = LIMB_BITS,
 ) -> None:
     """Sums over x = table[rank] of each row of ``ranks`` (B, N).
 
@@ -163,7 +164,7 @@ def table_sums(
     N * 2**32 * 2**16 <= 20,000 * 2**48 < 2**63.
     """
     rows = ranks.shape[1]
-    below = (1 << LIMB_BITS) - 1
+    below = (1 << limb_bits) - 1
     looked_up = np.empty(CHUNK, np.int64)
     moments[:] = 0
     products[:] = 0
@@ -179,7 +180,7 @@ def table_sums(
             square_mixed = np.int64(0)
             square_low = np.int64(0)
             for i in range(size):
-                h = x[i] >> LIMB_BITS
+                h = x[i] >> limb_bits
                 rest = x[i] & below
                 plain += x[i]
                 square_high += h * h
@@ -194,7 +195,7 @@ def table_sums(
                 upper = np.int64(0)
                 lower = np.int64(0)
                 for i in range(size):
-                    upper += x[i] * (v[i] >> LIMB_BITS)
+                    upper += x[i] * (v[i] >> limb_bits)
                     lower += x[i] * (v[i] & below)
                 products[model, which, 0] += upper
                 products[model, which, 1] += lower

@@ -30,13 +30,11 @@ TILE: Final = 128
 class MetaSignal:
     """One meta model as the portfolio sees it.
 
-    With m_i = sum_k s_k G[k_i], an integer, and g the greatest common divisor of all m_i: ``share``
-    is S / g, the stake in terms of m / g; ``stretch`` is sqrt(N) / |m / g|; ``z``, (N,) float64, is
-    stretch * m / g; ``signal`` is a = sign(z) |z|^1.5. Common factors of all stakes cancel in g.
+    With m_i = sum_k s_k G[k_i], an integer: ``z``, (N,) float64, is sqrt(N) m / |m|; ``signal`` is
+    a = sign(z) |z|^1.5. m is first divided by its greatest common divisor, in which common factors
+    of all stakes cancel.
     """
 
-    share: float
-    stretch: float
     z: np.ndarray
     signal: np.ndarray
 
@@ -94,7 +92,7 @@ def meta_signals(
     for block in blocks(models, rows, block_models):
         part = masked_sums(ranks[block], units[block], masks[:, block], block.start)
         sums = sums.plus(part)
-    return signals_of(sums, units, masks)
+    return signals_of(sums, units)
 
 
 def masked_sums(
@@ -123,34 +121,28 @@ def masked_sums(
     return sums
 
 
-def signals_of(
-    sums: MaskedSums, stakes: Sequence[int], masks: np.ndarray
-) -> list[MetaSignal | None]:
-    """`meta_signals` of the sums, stakes and masks (P, M) of a whole round."""
-    total = sum(stakes)
-    if not total:
+def signals_of(sums: MaskedSums, stakes: Sequence[int]) -> list[MetaSignal | None]:
+    """`meta_signals` of the sums and stakes of a whole round."""
+    if not any(stakes):
         raise ScoringError("no_stake", "no model has stake: there is no meta model")
-    full = meta_signal(sums.high[0], sums.low[0], total)
+    full = meta_signal(sums.high[0], sums.low[0])
     if full is None:
         raise ScoringError("constant_meta_model", "the meta model is constant")
     signals: list[MetaSignal | None] = [full]
-    for pair, mask in enumerate(masks, start=1):
-        high, low = sums.high[pair], sums.low[pair]
-        inside = sum(stake for stake, stays in zip(stakes, mask.tolist(), strict=True) if stays)
-        signals.append(meta_signal(high, low, inside))
-        signals.append(meta_signal(sums.high[0] - high, sums.low[0] - low, total - inside))
+    for high, low in zip(sums.high[1:], sums.low[1:], strict=True):
+        signals.append(meta_signal(high, low))
+        signals.append(meta_signal(sums.high[0] - high, sums.low[0] - low))
     return signals
 
 
-def meta_signal(high: np.ndarray, low: np.ndarray, stake: int) -> MetaSignal | None:
+def meta_signal(high: np.ndarray, low: np.ndarray) -> MetaSignal | None:
     """The signal of m = high * 2**28 + low, both int64 (N,); None if m is constant."""
     pairs = zip(high.tolist(), low.tolist(), strict=True)
     sums = [(above << HALF_STAKE_BITS) + below for above, below in pairs]
     if min(sums) == max(sums):
         return None
     divisor = reduce(gcd, sums)
-    z, signal, stretch = powered_signal(np.array([float(value // divisor) for value in sums]))
-    return MetaSignal(stake / divisor, stretch, z, signal)
+    return MetaSignal(*powered_signal(np.array([float(value // divisor) for value in sums])))
 
 
 @kernel
@@ -162,6 +154,7 @@ def add_masked_stakes(
     picks: np.ndarray,
     high: np.ndarray,
     low: np.ndarray,
+    half_bits: int = HALF_STAKE_BITS,
 ) -> None:
     """Add s_k G[k_i] to each row of ``high`` * 2**28 + ``low`` whose mask picks the model.
 
@@ -184,9 +177,9 @@ def add_masked_stakes(
                 for i in range(width):
                     g = table[ranks[model, start + i]]
                     lower = g * stakes_low[model]
-                    carry = lower >> HALF_STAKE_BITS
+                    carry = lower >> half_bits
                     part_high[bit, i] = g * stakes_high[model] + carry
-                    part_low[bit, i] = lower - (carry << HALF_STAKE_BITS)
+                    part_low[bit, i] = lower - (carry << half_bits)
                 for code in range(1, bit):
                     for i in range(width):
                         part_high[bit + code, i] = part_high[bit, i] + part_high[code, i]
@@ -201,8 +194,8 @@ def add_masked_stakes(
 
 
 @kernel
-def powered_signal(m: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-    """z = sqrt(N) m / |m|, sign(z) |z|^1.5, and sqrt(N) / |m|; the sum by ascending index."""
+def powered_signal(m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """z = sqrt(N) m / |m|, and sign(z) |z|^1.5; the sum by ascending index."""
     square = 0.0
     for i in range(m.size):
         square += m[i] * m[i]
@@ -212,4 +205,4 @@ def powered_signal(m: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
     for i in range(m.size):
         z[i] = stretch * m[i]
         signal[i] = z[i] * np.sqrt(abs(z[i]))
-    return z, signal, stretch
+    return z, signal

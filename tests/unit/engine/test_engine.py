@@ -99,6 +99,26 @@ def test_engine__bad_target_or_stakes__named_error_and_still_good(engine):
     assert everything(engine.score_round(TARGET, STAKES, COUNTS, **ROUND)) == EXPECTED
 
 
+@pytest.mark.parametrize(
+    "bad",
+    [
+        [np.where(np.arange(MODELS)[:, None] == 3, SCALE + 1, PREDICTIONS)],
+        [PREDICTIONS[:5]],
+    ],
+    ids=["out of range", "too few"],
+)
+def test_rank__again_and_refused__no_scores_of_a_mixture(tmp_path, bad):
+    with ScoringEngine(MODELS, ROWS, workers=1, folder=tmp_path) as engine:
+        engine.rank([PREDICTIONS])
+        with pytest.raises(ScoringError):
+            engine.rank(bad)
+        with pytest.raises(ScoringError) as raised:
+            engine.score_round(TARGET, STAKES)
+        assert raised.value.code == "not_ranked"
+        engine.rank([PREDICTIONS])
+        assert everything(engine.score_round(TARGET, STAKES, COUNTS, **ROUND)) == EXPECTED
+
+
 def test_rank__more_blocks_than_processes__taken_as_they_get_on(engine):
     """Not all blocks are in memory at a time: at most a few ahead of the one that is done."""
     taken = []

@@ -26,13 +26,16 @@ from synthetic_round import (
 )
 
 from oracle.operator.evaluate import (
+    CROWDED_OUT,
     FORMER_OWNER,
     SUPERSEDED,
     UNREGISTERED,
     Entry,
     Evaluation,
     EvaluationError,
+    _Selection,
     evaluate,
+    within,
 )
 from oracle.scoring.limits import SCALE
 from oracle.scoring.portfolio import plain_problem
@@ -133,6 +136,20 @@ def test_evaluate__entries_in_any_order__identical_bytes(entries: Sequence[Entry
     assert found.files == usual.files
     assert found.manifest.to_bytes() == usual.manifest.to_bytes()
     assert found.commit == usual.commit
+
+
+def test_within__more_than_can_be_scored__most_stake_at_risk_stays() -> None:
+    """A late one has nothing at risk, whatever its stake; equals go by model."""
+    values = np.zeros(1)
+    accepted = [(entry(m, on_time=m != 2), values) for m in range(6)]
+    stakes = {0: 5, 1: 7, 2: 99, 3: 5, 4: 0}
+    whole = _Selection(accepted, [(entry(9), SUPERSEDED)])
+    assert within(whole, stakes, 6) == within(whole, stakes, 7) == whole
+    for most, kept in ((5, [0, 1, 3, 4, 5]), (4, [0, 1, 3, 4]), (2, [0, 1]), (1, [1])):
+        found = within(whole, stakes, most)
+        assert [e.model for e, _ in found.accepted] == kept
+        left = [(m, CROWDED_OUT) for m in range(6) if m not in kept]
+        assert [(e.model, why) for e, why in found.rejected] == [*left, (9, SUPERSEDED)]
 
 
 # ---------------------------------------------------------------------- stakes and scores

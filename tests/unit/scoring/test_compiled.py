@@ -47,6 +47,26 @@ def test_kernel__source__calls_only_what_is_exact(name: str) -> None:
             assert called in ours | EXACT | CASTS | SHAPES, f"{name}: calls {called}"
 
 
+@pytest.mark.parametrize("name", KERNELS)
+def test_kernel__body__uses_nothing_of_other_modules(name: str) -> None:
+    """Kept code would stay as it was when the other module changes. (Defaults of arguments are
+    part of what it is looked up by.)"""
+    path = SCORING / name.partition(":")[0]
+    foreign = {
+        alias.asname or alias.name
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("oracle")
+        for alias in node.names
+    }
+    used = {
+        node.id
+        for statement in KERNELS[name].body
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Name)
+    }
+    assert used & foreign == set()
+
+
 def test_numba__other_ways_in__none() -> None:
     """Kernels are made by one decorator, so that one place says how they are compiled."""
     for path in SCORING.glob("*.py"):
