@@ -16,7 +16,8 @@ from oracle.scoring.checks import require_integers, require_rows
 from oracle.scoring.errors import ScoringError
 from oracle.scoring.limits import SCALE
 from oracle.scoring.portfolio_kernels import (
-    MAX_RESIDUAL,
+    cholesky_backward,
+    cholesky_forward,
     cholesky_in_order,
     dual_gradient,
     dual_hessian,
@@ -24,12 +25,19 @@ from oracle.scoring.portfolio_kernels import (
     free_names,
     implicit_gradient,
     kkt_residual,
+    max_residual,
     minimise_dual,
     signal_minus_columns,
 )
 
 MAX_COLUMNS: Final = 512
 """Most factors and equalities together."""
+
+DEPENDENT: Final = 2.0**-44
+"""Part of a dependent equality's largest entry that the others may leave of it."""
+
+FITS: Final = 3
+"""Least squares that find what they leave, each of what the one before left."""
 
 MAX_BAGS: Final = 1000
 SEED_BITS: Final = 256
@@ -124,12 +132,22 @@ def plain_problem(rows: int, *, seed: int = 0, bags: int = DEFAULT_BAGS) -> Port
 
     D = 1, no factors, gamma = 300, u = 1/200, L = 1, scale 1.
     """
+    try:
+        rows = index(rows)
+    except TypeError:
+        raise ScoringError("dtype", f"rows must be an integer, got {rows!r}") from None
     require_rows(rows)
     ones = np.full(rows, SCALE, np.int64)
     none = np.empty(0, np.int64)
     return PortfolioProblem(
         none.reshape(rows, 0), none, ones.reshape(rows, 1), ones, seed=seed, bags=bags
     )
+
+
+def require_problem(problem: PortfolioProblem) -> None:
+    """``problem`` must be a PortfolioProblem."""
+    if not isinstance(problem, PortfolioProblem):
+        raise ScoringError("dtype", f"the portfolio is a {type(problem)}, not a PortfolioProblem")
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,8 +169,9 @@ def solve_portfolio(
 ) -> Portfolio:
     """x* of ``signal``, (N,) float64. ``start``: multipliers to begin from, zeros by default.
 
-    Raises ScoringError ``kkt_residual`` where no solution within 1e-12 was found,
-    ``dependent_equalities`` where an equality depends on others but for its rounding.
+    Raises ScoringError ``kkt_residual`` where no solution within `max_residual` was found,
+    ``dependent_equalities`` where an equality depends on others but for its rounding, ``dtype``
+    where ``problem`` is none.
     """
     return Solver(problem).solve(signal, start)
 
@@ -176,6 +195,7 @@ class Solver:
     """A problem in floats, ready for many signals. Immutable: it may be shared and sent about."""
 
     def __init__(self, problem: PortfolioProblem) -> None:
+        require_problem(problem)
         factors = problem.exposures.shape[1]
         gamma = problem.risk_aversion / SCALE
         self.rows = np.hstack([problem.exposures, problem.equalities]) / SCALE
@@ -216,18 +236,11 @@ class Solver:
             self.gross,
             begin[self.kept],
         )
-        if not error <= MAX_RESIDUAL:
-            raise ScoringError(
-                "kkt_residual", f"no portfolio found within {MAX_RESIDUAL}: {error} after {steps}"
-            )
+        self._require_residual(error, steps, signal.size)
         multipliers = np.zeros(self.kept.size)
         multipliers[self.kept] = found
         x, error = self.verify(signal, multipliers)
-        if not error <= MAX_RESIDUAL:
-            raise ScoringError(
-                "dependent_equalities",
-                f"equalities depend on each other but for rounding, which leaves {error}",
-            )
+        self._require_residual(error, steps, signal.size)
         return Portfolio(x, multipliers, error, steps)
 
     def verify(self, signal: np.ndarray, multipliers: np.ndarray) -> tuple[np.ndarray, float]:
@@ -250,22 +263,25 @@ class Solver:
     ) -> np.ndarray:
         """d(r'x*) / da, (N,) float64, for ``returns`` r, (N,) float64.
 
-        Raises ScoringError ``too_few_free_names`` unless more names are free than the dual problem
-        has dimensions: x* then hardly follows the signal.
+        All zero unless more names are free than the dual problem has dimensions: the constraints
+        then hold x* where it is, or leave it so little room that this is how it is defined.
         """
         lam = float(portfolio.multipliers[-1])
         q = signal_minus_columns(signal, self.columns, portfolio.multipliers)
         count = free_names(q, lam, self.inverse, self.box).size
         if count <= self.dimension:
-            raise ScoringError(
-                "too_few_free_names",
-                f"{count} names are neither at a bound nor held at zero, more than "
-                f"{self.dimension} are needed: is gamma too small?",
-            )
+            return np.zeros(q.size)
         kept = self.kept[:-1]
         return implicit_gradient(
             returns, self._rows, q, lam, self.inverse, self.ridge[kept], self.box
         )
+
+    def _require_residual(self, error: float, steps: int, rows: int) -> None:
+        limit = max_residual(rows)
+        if not error <= limit:
+            raise ScoringError(
+                "kkt_residual", f"no portfolio found within {limit}: {error} after {steps} steps"
+            )
 
     def _require(self, values: np.ndarray, name: str, size: int) -> None:
         fits = (
@@ -283,10 +299,26 @@ class Solver:
 def independent(columns: np.ndarray) -> np.ndarray:
     """Which of the ``columns`` (N, q) do not depend on earlier ones, (q,) bool.
 
-    By the pivots of their Gram matrix: see portfolio_kernels.PIVOT.
+    By the pivots of their Gram matrix: see portfolio_kernels.PIVOT. Raises ScoringError
+    ``dependent_equalities`` where least squares by the others leave more of a column than rounding.
     """
     rows, count = columns.shape
     everything = np.arange(rows)
     ones = np.ones(rows)
     gram = dual_hessian(np.ascontiguousarray(columns), ones, everything, ones, np.zeros(count))
-    return cholesky_in_order(gram)[1][:count]
+    work, holds = cholesky_in_order(gram)
+    holds[count] = False  # the column of signs
+    across = np.ascontiguousarray(columns.T)
+    none = np.zeros(count)
+    for j in np.flatnonzero(~holds[:count]):
+        left = across[j]
+        for _ in range(FITS):
+            right = -dual_gradient(left, np.ascontiguousarray(columns), none, 0.0, none)
+            parts = cholesky_backward(work, holds, cholesky_forward(work, holds, right), 0)
+            left = signal_minus_columns(left, across, parts)
+        if np.abs(left).max() > DEPENDENT * np.abs(across[j]).max():
+            raise ScoringError(
+                "dependent_equalities",
+                f"equality {j} depends on others, but they leave {np.abs(left).max()} of it",
+            )
+    return holds[:count]

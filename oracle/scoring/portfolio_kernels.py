@@ -26,7 +26,8 @@ GOAL: Final = 2.0**-48
 """Residual at which Newton's method stops."""
 
 MAX_RESIDUAL: Final = 1e-12
-"""Residual of a solution. Newton's method also stops below it when it improves no more."""
+SUM_ERROR: Final = 2.0**-51
+"""Part of the limit `max_residual` for each name."""
 
 PIVOT: Final = 2.0**-34
 """A column whose pivot falls to this part of its diagonal depends on earlier ones: sin < 8e-6."""
@@ -37,11 +38,17 @@ MAX_DAMPING: Final = 2.0**-7
 DECREASE: Final = 2.0**-13
 """Armijo's constant."""
 
-NOISE: Final = 2.0**-44
-"""Relative size of a change of phi that may be rounding."""
+NOISE: Final = 2.0**-30
+"""Relative size of a change of phi that may be rounding: then the slope decides."""
 
 STALLED: Final = 4
 """Steps without a better residual after which a solution is as good as it gets."""
+
+
+@kernel
+def max_residual(rows: int) -> float:
+    """Residual of a solution. Newton's method also stops below it when it improves no more."""
+    return max(MAX_RESIDUAL, rows * SUM_ERROR)
 
 
 @kernel
@@ -266,6 +273,7 @@ def minimise_dual(
     rounding, the slope along the step does.
     """
     k = ridge.size
+    limit = max_residual(signal.size)
     scale = np.zeros(k + 1)
     for i in range(signal.size):
         for j in range(k):
@@ -278,7 +286,7 @@ def minimise_dual(
     slope = dual_gradient(x, rows, ridge, gross, y)
     error = kkt_residual(slope, y[k], gross, sizes)
     best, least, idle, steps = y, error, 0, 0
-    while steps < MAX_STEPS and least > GOAL and (least > MAX_RESIDUAL or idle < STALLED):
+    while steps < MAX_STEPS and least > GOAL and (least > limit or idle < STALLED):
         steps += 1
         h = dual_hessian(rows, q, free_names(q, y[k], inverse, box), inverse, ridge)
         damping = min(MAX_DAMPING, max(MIN_DAMPING, error * DAMPING))

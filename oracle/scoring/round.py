@@ -22,7 +22,7 @@ from oracle.scoring.portfolio import PortfolioProblem
 from oracle.scoring.true_contribution import true_contribution
 
 NO_CONTRIBUTION: Final = frozenset(
-    {"no_stake", "constant_meta_model", "kkt_residual", "too_few_free_names", "score_range"}
+    {"no_stake", "constant_meta_model", "kkt_residual", "score_range"}
 )
 """Errors of True Contribution that a round's own stakes and predictions can lead to: then every
 TC is 0, and the status says which it was."""

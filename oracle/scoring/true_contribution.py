@@ -1,4 +1,4 @@
-"""True Contribution: what a model's stake adds to the return of the meta model's portfolio."""
+"""True Contribution: what a model adds to the return of the meta model's portfolio."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from oracle.scoring.arithmetic import div_half_even
 from oracle.scoring.checks import blocks, rank_block, require_integers, require_matrix
 from oracle.scoring.compiled import kernel
 from oracle.scoring.errors import ScoringError
-from oracle.scoring.limits import POWER_BITS, SCALE
-from oracle.scoring.portfolio import Portfolio, PortfolioProblem, Solver
+from oracle.scoring.limits import POWER_BITS, SCALE, TABLE_BITS
+from oracle.scoring.portfolio import Portfolio, PortfolioProblem, Solver, require_problem
 from oracle.scoring.portfolio_signals import MetaSignal, meta_signals
 from oracle.scoring.sums import stacked, table_sums
 from oracle.scoring.tables import normal_table
@@ -21,8 +21,11 @@ from oracle.scoring.tables import normal_table
 RETURN_LIMIT: Final = 1000 * SCALE
 """Largest absolute return: 1,000, in units of 1e-9."""
 
-Job = tuple[int, MetaSignal | None]
-"""A bag's number and its signal."""
+UNIT: Final = 2.0**-TABLE_BITS
+"""One unit of the normal table."""
+
+Job = MetaSignal | None
+"""The signal of a bag."""
 
 MapBags = Callable[["Callable[[Job], Bag | None]", Iterable[Job]], "Iterable[Bag | None]"]
 """The built-in ``map``, or one that shares the work: results in the order of the arguments."""
@@ -32,8 +35,8 @@ MapBags = Callable[["Callable[[Job], Bag | None]", Iterable[Job]], "Iterable[Bag
 class Bag:
     """A portfolio, and the gradient of its return.
 
-    ``gradient``, (N,) float64: S dR / dm, m in units of 2**-28, so that S dR / ds_k is its product
-    with model k's table entries.
+    ``gradient``, (N,) float64: |m| / sqrt(N) dR / dm in units of 2**-28, so that a model's score is
+    its product with the model's table entries.
     """
 
     portfolio: Portfolio
@@ -41,11 +44,11 @@ class Bag:
 
 
 @dataclass(frozen=True, eq=False)
-class StakeGradient:
-    """S dR / dm in integers: a model's score is nint(scale * sum_i G[k_i] entries_i / 2**shift).
+class WeightGradient:
+    """|m| / sqrt(N) dR / dm in integers.
 
-    ``entries``, (N,) int64, the largest at least 2**31 and at most 2**32 in size, or all zero;
-    ``scale`` in units of 1e-9.
+    A model's score is nint(scale * sum_i G[k_i] entries_i / 2**shift). ``entries``, (N,) int64, the
+    largest at least 2**31 and at most 2**32 in size, or all zero; ``scale`` in units of 1e-9.
     """
 
     entries: np.ndarray
@@ -53,7 +56,7 @@ class StakeGradient:
     scale: int
 
     @classmethod
-    def rounded(cls, gradient: np.ndarray, scale: int) -> "StakeGradient":
+    def rounded(cls, gradient: np.ndarray, scale: int) -> "WeightGradient":
         """Of ``gradient``, (N,) float64, rounded half to even."""
         largest = float(np.abs(gradient).max())
         shift = POWER_BITS - frexp(largest)[1]
@@ -79,14 +82,14 @@ class StakeGradient:
 class PortfolioGradient:
     """What True Contribution needs of a round besides a model's own ranks, and its certificates.
 
-    ``mean``: over the bags; ``plain``: without dropout; ``portfolio``: x* of the full meta model;
-    ``bags``: the portfolios of bags 0, 1, .., None for one without stake or whose meta model is
-    constant, which the mean leaves out.
+    ``mean``: over the bags; ``plain``: without dropout; ``portfolio``: x* of the full meta model,
+    both None where none was found; ``bags``: the portfolios of bags 0, 1, .., None where the mean
+    leaves a bag out: without stake, with a constant meta model, or with no portfolio found.
     """
 
-    mean: StakeGradient
-    plain: StakeGradient
-    portfolio: Portfolio
+    mean: WeightGradient
+    plain: WeightGradient | None
+    portfolio: Portfolio | None
     bags: tuple[Portfolio | None, ...]
 
 
@@ -94,14 +97,24 @@ class PortfolioGradient:
 class TrueContribution:
     """True Contribution of a round's models, and what shows how it came about.
 
-    ``scores``: int64 (M,) in units of 1e-9, the mean over the bags; ``plain``: the same without
-    dropout. ``signal``, (N,) float64: what the full meta model asked of its portfolio.
+    ``scores``: int64 (M,) in units of 1e-9, the mean over the bags. ``signal``, (N,) float64: what
+    the full meta model asked of its portfolio. ``ranks``: those it was computed of, not copied.
     """
 
     scores: np.ndarray
-    plain: np.ndarray
     signal: np.ndarray
     gradient: PortfolioGradient
+    ranks: np.ndarray
+
+    @property
+    def plain(self) -> np.ndarray:
+        """The scores without dropout, computed when asked for.
+
+        Raises ScoringError ``kkt_residual`` where there is no full portfolio, ``score_range``.
+        """
+        if self.gradient.plain is None:
+            raise ScoringError("kkt_residual", "no portfolio of the full meta model was found")
+        return self.gradient.plain.scores(self.ranks)
 
 
 def true_contribution(
@@ -128,14 +141,15 @@ def true_contribution(
     assert full is not None
     return TrueContribution(
         scores=gradient.mean.scores(ranks, block_models),
-        plain=gradient.plain.scores(ranks, block_models),
         signal=full.signal,
         gradient=gradient,
+        ranks=ranks,
     )
 
 
 def require_universe(returns: np.ndarray, problem: PortfolioProblem, rows: int) -> None:
     """``returns`` and ``problem`` must be of ``rows`` names, the returns within bounds."""
+    require_problem(problem)
     if rows != problem.rows:
         raise ScoringError("shape", f"ranks have {rows} rows, the portfolio {problem.rows}")
     require_integers(returns, "returns", (rows,))
@@ -156,48 +170,54 @@ def portfolio_gradient(
 ) -> PortfolioGradient:
     """The portfolios of `meta_signals`, and the gradient of their returns.
 
-    Each bag is solved from the full portfolio's multipliers, so their order cannot matter.
+    Each bag is solved from the full portfolio's multipliers, or from zeros where none was found, so
+    their order cannot matter. Raises ScoringError ``kkt_residual`` where fewer than half of the
+    bags are left for the mean, or there are no bags and no full portfolio.
     """
     full = signals[0]
     assert full is not None
     require_universe(returns, problem, full.z.size)
     payoff = returns.astype(np.float64) / SCALE
     solver = Solver(problem)
-    whole = _bag(solver, payoff, full, None)
-    job = partial(_numbered_bag, solver, payoff, whole.portfolio.multipliers)
-    bags = list(map_bags(job, enumerate(signals[1:])))
-    used = [bag.gradient for bag in bags if bag is not None] or [whole.gradient]
+    whole = _bag(solver, payoff, full)
+    job = partial(
+        _bag, solver, payoff, start=None if whole is None else whole.portfolio.multipliers
+    )
+    bags = list(map_bags(job, signals[1:]))
+    averaged = bags or [whole]
+    used = [bag.gradient for bag in averaged if bag is not None]
+    if 2 * len(used) < len(averaged):
+        missing = len(averaged) - len(used)
+        raise ScoringError("kkt_residual", f"{missing} of {len(averaged)} portfolios not found")
     return PortfolioGradient(
-        mean=StakeGradient.rounded(mean_of_rows(np.array(used)), problem.scale),
-        plain=StakeGradient.rounded(whole.gradient, problem.scale),
-        portfolio=whole.portfolio,
+        mean=WeightGradient.rounded(mean_of_rows(np.array(used)), problem.scale),
+        plain=None if whole is None else WeightGradient.rounded(whole.gradient, problem.scale),
+        portfolio=None if whole is None else whole.portfolio,
         bags=tuple(None if bag is None else bag.portfolio for bag in bags),
     )
 
 
-def _numbered_bag(
-    solver: Solver, payoff: np.ndarray, start: np.ndarray, numbered: Job
+def _bag(
+    solver: Solver, payoff: np.ndarray, meta: MetaSignal | None, start: np.ndarray | None = None
 ) -> Bag | None:
-    number, signal = numbered
-    if signal is None:
+    """None where there is no signal, or no portfolio of it is found."""
+    if meta is None:
         return None
     try:
-        return _bag(solver, payoff, signal, start)
+        portfolio = solver.solve(meta.signal, start)
     except ScoringError as error:
-        raise ScoringError(error.code, f"dropout bag {number}: {error.message}") from None
-
-
-def _bag(solver: Solver, payoff: np.ndarray, meta: MetaSignal, start: np.ndarray | None) -> Bag:
-    portfolio = solver.solve(meta.signal, start)
+        if error.code != "kkt_residual":
+            raise
+        return None
     slope = solver.signal_gradient(meta.signal, portfolio, payoff)
-    return Bag(portfolio, stake_gradient(slope, meta.z, meta.stretch, meta.share))
+    return Bag(portfolio, UNIT * weight_gradient(slope, meta.z))
 
 
 @kernel
-def stake_gradient(v: np.ndarray, z: np.ndarray, stretch: float, share: float) -> np.ndarray:
-    """S dR / dm from v = dR / da, (N,): through the power and the normalisation of m.
+def weight_gradient(v: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """|m| / sqrt(N) dR / dm from v = dR / da, (N,): through the power and the normalisation of m.
 
-    g_z = 1.5 sqrt|z| v;  dR / dm = stretch (g_z - z (z'g_z) / N). The sum is by ascending index.
+    g - z (z'g) / N, g = 1.5 sqrt|z| v. The sum is by ascending index.
     """
     along = 0.0
     g = np.empty(v.size)
@@ -205,9 +225,8 @@ def stake_gradient(v: np.ndarray, z: np.ndarray, stretch: float, share: float) -
         g[i] = 1.5 * np.sqrt(abs(z[i])) * v[i]
         along += z[i] * g[i]
     along /= float(v.size)
-    factor = share * stretch
     for i in range(v.size):
-        g[i] = factor * (g[i] - z[i] * along)
+        g[i] = g[i] - z[i] * along
     return g
 
 

@@ -157,7 +157,7 @@ def _second_gradient(
     v = dense_signal_gradient(problem, x, returns / SCALE)
     to_z = np.diag(1.5 * np.sqrt(np.abs(z)))
     to_m = (np.eye(m.size) - np.outer(z, z) / m.size) * np.sqrt(m.size) / np.linalg.norm(m)
-    return stakes.sum() * (p @ to_m @ to_z @ v)
+    return np.linalg.norm(m) / np.sqrt(m.size) * (p @ to_m @ to_z @ v)
 
 
 def digest(found: TrueContribution) -> str:

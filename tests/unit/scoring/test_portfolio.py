@@ -24,6 +24,9 @@ from oracle.scoring.portfolio import (
     solve_portfolio,
     verify_portfolio,
 )
+from oracle.scoring.portfolio_kernels import max_residual
+from oracle.scoring.portfolio_signals import meta_signals
+from oracle.scoring.ranks import doubled_ranks
 
 WIDE = {"box": SCALE, "gross": SCALE // 10}
 CASES = {
@@ -187,9 +190,24 @@ def test_equalities__equal_but_for_rounding__named_error():
     problem = plain_problem(50)
     nearly = problem.equalities + stream("noise", 50)[:, None] % 7
     both = with_fields(problem, equalities=np.hstack([problem.equalities, nearly]))
-    with pytest.raises(ScoringError) as caught:
-        solve_portfolio(both, signal_of(50))
-    assert caught.value.code == "dependent_equalities"
+    for signal in (signal_of(50), np.zeros(50)):  # whatever is asked of the portfolio
+        with pytest.raises(ScoringError) as caught:
+            solve_portfolio(both, signal)
+        assert caught.value.code == "dependent_equalities"
+
+
+@given(
+    st.integers(1, 5),
+    st.lists(st.lists(st.integers(-9, 9), min_size=5, max_size=5), min_size=1, max_size=4),
+    st.integers(0, 2**32),
+)
+def test_equalities__sums_of_others__never_refused(kept, combinations, seed):
+    """Exactly dependent integers of any size: what rounding leaves of them is no reason."""
+    entries = np.random.default_rng(seed).integers(-10 * SCALE, 10 * SCALE, (30, kept))
+    dependent = entries @ np.array(combinations)[:, :kept].T
+    problem = with_fields(plain_problem(30), equalities=np.hstack([entries, dependent]))
+    assert Solver(problem).dimension == kept + 1
+    assert solve_portfolio(problem, signal_of(30)).residual <= 1e-12
 
 
 def test_equalities__hardly_different__still_both_met():
@@ -269,6 +287,34 @@ def test_verify__no_finite_floats_of_the_shape__named_error(signal, multipliers,
     assert caught.value.code == code
 
 
+@pytest.mark.parametrize(("rows", "step"), [(60, 1), (1_000, 5), (5_000, 200), (20_000, 2_000)])
+def test_solve__signals_of_two_values__solved(rows, step):
+    """Ordinary predictions: k names at the top, alike, and all others alike."""
+    solver = Solver(plain_problem(rows))
+    for top in range(1, rows, step):
+        prediction = (np.arange(rows) < top).astype(np.int64)
+        [signal] = meta_signals(doubled_ranks(prediction[None]), [1])
+        found = solver.solve(signal.signal)
+        assert found.residual <= max(1e-12, rows * 2.0**-51)
+        assert found.steps < 200
+        if step > 100:  # and from where another signal ends
+            solver.solve(-signal.signal, found.multipliers)
+
+
+@pytest.mark.parametrize("rows", [1_000, 5_000])
+def test_solve__signals_of_few_values__solved(rows):
+    solver = Solver(plain_problem(rows))
+    for levels in range(2, 12):
+        prediction = stream(f"levels {levels}", rows) % levels
+        [signal] = meta_signals(doubled_ranks(prediction[None]), [1])
+        assert solver.solve(signal.signal).steps < 200
+
+
+def test_residual__many_names__limit_grows_with_the_rounding_of_a_sum():
+    assert max_residual(3) == max_residual(2_000) == 1e-12
+    assert max_residual(20_000) == 20_000 * 2.0**-51
+
+
 def test_solve__no_solution_within_reach__named_error():
     """A risk aversion of 1e-9 leaves a linear programme, whose dual has no curvature."""
     problem = risk_problem(80, 2, (), risk_aversion=1, box=SCALE, gross=SCALE // 100)
@@ -307,24 +353,31 @@ def test_signal_gradient__finite_differences__same(name):
         assert abs((up - down) / 2e-6 - v[row]) < 1e-8 * np.abs(v).max() + 1e-9
 
 
-def test_signal_gradient__gamma_too_small__named_error():
-    problem = risk_problem(80, 3, (4,), risk_aversion=SCALE)
+@pytest.mark.parametrize("risk_aversion", [SCALE, SCALE // 100])
+def test_signal_gradient__gamma_so_small_that_all_are_pinned__zero(risk_aversion):
+    problem = risk_problem(80, 3, (4,), risk_aversion=risk_aversion)
     solver = Solver(problem)
     signal = signal_of(80)
-    with pytest.raises(ScoringError) as caught:
-        solver.signal_gradient(signal, solver.solve(signal), signal)
-    assert caught.value.code == "too_few_free_names"
+    assert not solver.signal_gradient(signal, solver.solve(signal), signal).any()
 
 
-def test_signal_gradient__as_many_free_names_as_dimensions__named_error():
+def test_signal_gradient__every_name_at_a_box__zero():
+    """A signal of two values, too large for the boxes: a small change of it moves nothing."""
+    problem = plain_problem(50)
+    solver = Solver(problem)
+    signal = np.where(np.arange(50) % 2 == 0, 3.0, -3.0)
+    found = solver.solve(signal)
+    assert solver.free(signal, found.multipliers).size == 0
+    assert not solver.signal_gradient(signal, found, signal_of(50)).any()
+
+
+def test_signal_gradient__as_many_free_names_as_dimensions__zero():
     """Three names, of which two are fixed by equalities: three free, a dual of four dimensions."""
     pairs = np.array([[1, 1, 0], [0, 0, 1], [1, 0, 0]], np.int64) * SCALE
     problem = with_fields(plain_problem(3), equalities=pairs, box=SCALE)
     solver = Solver(problem)
     signal = signal_of(3)
-    with pytest.raises(ScoringError) as caught:
-        solver.signal_gradient(signal, solver.solve(signal), signal)
-    assert caught.value.code == "too_few_free_names"
+    assert not solver.signal_gradient(signal, solver.solve(signal), signal).any()
 
 
 # ---------------------------------------------------------------------- the problem
@@ -365,6 +418,21 @@ def test_problem__a_field_out_of_bounds__named_error(fields, code):
     with pytest.raises(ScoringError) as caught:
         with_fields(risk_problem(10, 1, (2,)), **fields)
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize("rows", [50.0, "50", None])
+def test_plain_problem__rows_are_no_integer__named_error(rows):
+    with pytest.raises(ScoringError) as caught:
+        plain_problem(rows)
+    assert caught.value.code == "dtype"
+
+
+@pytest.mark.parametrize("problem", [3, None, "plain"])
+def test_solve__no_problem__named_error(problem):
+    for call in (solve_portfolio, lambda *given: verify_portfolio(*given, np.zeros(2))):
+        with pytest.raises(ScoringError) as caught:
+            call(problem, signal_of(50))
+        assert caught.value.code == "dtype"
 
 
 def test_problem__arrays_changed_afterwards__are_copies():

@@ -213,8 +213,7 @@ def test_score_round__without_a_portfolio__no_true_contribution():
     [
         (WIDE, [0] * 6, PROBLEM, "no_stake"),
         (np.stack([WIDE[0], SCALE - WIDE[0]]), [1, 1], PROBLEM, "constant_meta_model"),
-        (WIDE, [1] * 6, replace(PROBLEM, risk_aversion=SCALE // 10**6), "kkt_residual"),
-        (WIDE, [1] * 6, replace(PROBLEM, box=SCALE // 10**6), "too_few_free_names"),
+        (WIDE, [1] * 6, replace(PROBLEM, risk_aversion=1, box=SCALE), "kkt_residual"),
     ],
 )
 def test_score_round__no_portfolio_to_be_had__zeros_and_the_reason(
@@ -225,7 +224,13 @@ def test_score_round__no_portfolio_to_be_had__zeros_and_the_reason(
     assert found.corr.any()
 
 
-def test_score_round__portfolio_of_other_rows__is_the_callers_error():
+def test_score_round__portfolio_that_follows_no_signal__zeros_and_ok():
+    found = score_round(WIDE, RETURNS, [1] * 6, portfolio=replace(PROBLEM, box=SCALE // 10**6))
+    assert (found.tc.tolist(), found.tc_status) == ([0] * 6, "ok")
+
+
+@pytest.mark.parametrize(("portfolio", "code"), [(plain_problem(30), "shape"), (3, "dtype")])
+def test_score_round__portfolio_of_other_rows_or_none__is_the_callers_error(portfolio, code):
     with pytest.raises(ScoringError) as raised:
-        score_round(WIDE[:, :30], RETURNS[:30], [1] * 6, portfolio=PROBLEM)
-    assert raised.value.code == "shape"
+        score_round(WIDE, RETURNS, [1] * 6, portfolio=portfolio)
+    assert raised.value.code == code
