@@ -2,18 +2,19 @@
 
 import hashlib
 import json
-import os
-import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from command import Ran
 from eth_account import Account
 
-from oracle.cli import main, options
+from oracle.cli import options
 from oracle.cli.schedule import PhiSource
 from oracle.errors import Exit, InputError, RefusedError
 from oracle.scoring.volatility import PHI_ONE, canonical_series
@@ -147,13 +148,6 @@ class Chain:
         return self
 
 
-@dataclass(frozen=True)
-class Ran:
-    code: int
-    out: str
-    err: str
-
-
 @pytest.fixture
 def chain(monkeypatch: pytest.MonkeyPatch) -> Chain:
     chain = Chain()
@@ -165,26 +159,8 @@ def chain(monkeypatch: pytest.MonkeyPatch) -> Chain:
 
 
 @pytest.fixture
-def round_(
-    chain: Chain, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Any:
-    """Runs ``assay round`` in this process, as the console script does."""
-    for name in list(os.environ):
-        if name.startswith("ASSAY_"):
-            monkeypatch.delenv(name)
-
-    def run(*arguments: object) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["assay", "round", *map(str, arguments)])
-        code = 0
-        try:
-            main()
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        done = capsys.readouterr()
-        assert "Traceback" not in done.out + done.err
-        return Ran(code, done.out, done.err)
-
-    return run
+def round_(chain: Chain, assay: Callable[..., Ran]) -> Callable[..., Ran]:
+    return partial(assay, "round")
 
 
 def test_announce__no_phi__one_and_no_series(round_, chain):

@@ -1,14 +1,14 @@
 """``assay audit``: numbers, limits and their exit code, drawings, bad input."""
 
 import json
-import sys
 from collections.abc import Callable
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
 import pytest
+from command import Ran
 
-from oracle.cli import main
 from oracle.cli.audit import load_template, with_multipliers
 from oracle.errors import InputError
 from oracle.settlement.payout import SCORE_KINDS
@@ -26,20 +26,9 @@ LIMITS = {
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs the command as the console script does: its code, stdout and stderr."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["assay", "audit", *map(str, arguments)])
-        code = 0
-        try:
-            main()
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        done = capsys.readouterr()
-        return code, done.out, done.err
-
-    return run
+def run(assay: Callable[..., Ran]) -> Run:
+    """Code, stdout and stderr."""
+    return lambda *arguments: astuple(assay("audit", *arguments))
 
 
 def result(out: str) -> Any:

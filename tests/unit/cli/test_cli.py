@@ -1,21 +1,19 @@
 """The ``assay`` command without a chain: help, exit codes, the JSON envelope, errors with a fix."""
 
-import json
 import os
 import shlex
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import click
 import pytest
+from command import Ran
 
 import oracle.cli
-from oracle.cli import cli, main
+from oracle.cli import cli
 from oracle.devnet.folder import only_one
 from oracle.errors import Exit
 
@@ -29,57 +27,6 @@ TREE = frozenset(
 )
 PREDICTIONS = "id,prediction\na,0.1\nb,0.4\nc,0.2\nd,0.9\n"
 TARGETS = "id,target\na,0.25\nb,0.5\nc,0\nd,1\n"
-
-
-@dataclass(frozen=True)
-class Ran:
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-    def envelope(self) -> Any:
-        """The one JSON object on stdout; nothing may be beside it."""
-        assert self.err.strip() == ""
-        assert self.out.count("\n") == 1
-        envelope = json.loads(self.out)
-        assert envelope["assay"] == 1
-        return envelope
-
-    def error(self) -> Any:
-        envelope = self.envelope()
-        assert set(envelope) == {"assay", "ok", "error"}
-        assert envelope["ok"] is False
-        assert set(envelope["error"]) == {"code", "message", "fix", "exit"}
-        assert envelope["error"]["exit"] == self.code
-        return envelope["error"]
-
-
-@pytest.fixture(autouse=True)
-def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in list(os.environ):
-        if name.startswith("ASSAY_"):
-            monkeypatch.delenv(name)
-
-
-@pytest.fixture
-def assay(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    """Runs the command in this process, as the console script does."""
-
-    def run(*arguments: object) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["assay", *map(str, arguments)])
-        code = 0
-        try:
-            main()
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        done = capsys.readouterr()
-        assert "Traceback" not in done.out + done.err
-        return Ran(code, done.out, done.err)
-
-    return run
 
 
 def in_a_process(*arguments: object, **environment: str) -> Ran:

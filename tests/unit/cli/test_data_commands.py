@@ -2,17 +2,17 @@
 
 import hashlib
 import json
-import os
 import re
 import sys
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from command import Ran
 
-from oracle.cli import main
 from oracle.datasets.series import SHIPPED, day_number, read_series, shipped_series
 from oracle.datasets.universes import DEFAULT, UNIVERSES
 from oracle.errors import Exit
@@ -26,49 +26,9 @@ RAW = "id,date,size,value\n" + "".join(
 )
 
 
-@dataclass(frozen=True)
-class Ran:
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def result(self) -> Any:
-        envelope = json.loads(self.out)
-        assert envelope["ok"] is True, envelope
-        return envelope["result"]
-
-    @property
-    def error(self) -> Any:
-        return json.loads(self.out)["error"]
-
-
-@pytest.fixture(autouse=True)
-def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in list(os.environ):
-        if name.startswith("ASSAY_"):
-            monkeypatch.delenv(name)
-
-
 @pytest.fixture
-def data(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Any:
-    """Runs ``assay data`` in this process, as the console script does."""
-
-    def run(*arguments: object) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["assay", "data", *map(str, arguments)])
-        code = 0
-        try:
-            main()
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        done = capfd.readouterr()
-        assert "Traceback" not in done.out + done.err
-        return Ran(code, done.out, done.err)
-
-    return run
+def data(assay: Callable[..., Ran]) -> Callable[..., Ran]:
+    return partial(assay, "data")
 
 
 @pytest.fixture
@@ -81,7 +41,7 @@ def sp500(data) -> Path:
 
 
 def test_market__list__every_universe(data):
-    found = data("market", "--list", "--json").result["universes"]
+    found = data("market", "--list", "--json").result()["universes"]
     assert [one["name"] for one in found] == list(UNIVERSES)
     assert found[0] == {
         "name": DEFAULT,
@@ -103,14 +63,14 @@ def test_market__no_folder_or_no_resolution__usage(data):
 def test_market__unknown_universe__code_3_naming_them(data, tmp_path):
     ran = data("market", "out", "--resolution", "secret", "--universe", "moon", "--json")
     assert ran.code == Exit.INPUT
-    assert ran.error["message"] == "there is no universe moon"
+    assert ran.error()["message"] == "there is no universe moon"
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow
 def test_market__a_universe__built(data):
     ran = data("market", "out", "--resolution", "secret", "--universe", "djia-2001", "--json")
-    assert ran.result["live_rows"] == 29
+    assert ran.result()["live_rows"] == 29
 
 
 def test_synthetic__rainier_with_other_sizes__the_rest_is_numerais(data, monkeypatch):
@@ -148,7 +108,7 @@ def test_synthetic__sizes_of_sets__as_asked(data):
 
 
 def test_series__no_name__lists_them(data):
-    names = data("series", "--json").result["series"]
+    names = data("series", "--json").result()["series"]
     assert set(names) == set(SHIPPED) - {"vix"}
     assert "nasdaq" in data("series").out
 
@@ -171,21 +131,21 @@ def test_phi__a_day_of_2008__what_announce_takes(data, sp500):
     expected = announced_phi(
         read.days, read.returns, day_number("2008-10-13"), 9_000_000, 100, 800_000
     )
-    assert ran.result["phi"] == expected.phi == 700_000
-    assert ran.result["phi_without_step_bound"] == 500_000
-    assert ran.result["series_hash"] == "0x" + expected.series_hash.hex()
-    assert (ran.result["last"], ran.result["day"]) == ("2008-10-10", "2008-10-13")
+    assert ran.result()["phi"] == expected.phi == 700_000
+    assert ran.result()["phi_without_step_bound"] == 500_000
+    assert ran.result()["series_hash"] == "0x" + expected.series_hash.hex()
+    assert (ran.result()["last"], ran.result()["day"]) == ("2008-10-10", "2008-10-13")
     published = Path("published.csv").read_bytes()
     assert hashlib.sha256(published).hexdigest() == expected.series_hash.hex()
     # Anybody can run it again from the published text alone.
     again = data("phi", "published.csv", "--previous", "0.8", "--day", "2008-10-13", "--json")
-    assert again.result == ran.result
+    assert again.result() == ran.result()
     shown = data(*arguments, "--day", "2008-10-13").out
     assert "0.7 (announce 700000)" in shown
 
 
 def test_phi__no_day__the_day_after_the_last_return(data, sp500):
-    result = data("phi", sp500, "--target", "0.009", "--gamma", "1", "--json").result
+    result = data("phi", sp500, "--target", "0.009", "--gamma", "1", "--json").result()
     assert (result["last"], result["day"]) == ("2018-12-31", "2019-01-01")
     assert result["returns"] == 5030
     assert result["previous"] == 1_000_000
@@ -248,11 +208,11 @@ def test_obfuscate_and_reveal__a_table__there_and_back(data):
     Path("key").write_text(SECRET + "\n")
     options = ("--key-file", "key", "--era-column", "date")
     made = data("obfuscate", "raw.csv", "out", *options, "--json")
-    assert made.result == {
+    assert made.result() == {
         **{"folder": "out", "files": ["raw.parquet"], "eras": 2, "rows": 60, "features": 2}
     }
     back = data("reveal", "out", "raw.csv", "back", *options, "--json")
-    assert back.result == {"folder": "back", "found": 60, "asked": 60}
+    assert back.result() == {"folder": "back", "found": 60, "asked": 60}
     ids = pd.read_csv("back/ids.csv").set_index("id")["original"]
     assert set(ids) == {f"stock{row}" for row in range(30)}
     assert set(ids.index) == set(pd.read_parquet("out/raw.parquet").index)

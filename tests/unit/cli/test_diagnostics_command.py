@@ -4,31 +4,20 @@ import builtins
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-from oracle.cli import main
+from command import Ran
 
 Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs the command as the console script does: its code, stdout and stderr."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["assay", "diagnostics", *map(str, arguments)])
-        code = 0
-        try:
-            main()
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        done = capsys.readouterr()
-        return code, done.out, done.err
-
-    return run
+def run(assay: Callable[..., Ran]) -> Run:
+    """Code, stdout and stderr."""
+    return lambda *arguments: astuple(assay("diagnostics", *arguments))
 
 
 def strict_json(text: str) -> Any:
