@@ -17,7 +17,7 @@ def show(story: Story, demo: Demo, out: Output, *, keep: bool) -> dict[str, Any]
     table, sums, gas = rows(story), totals(story), gas_used(demo.reader)
     out.table(
         "Round 1, best first (NMR, rounded; exact with --json)",
-        ("model", ">stake", ">CORR", ">MMC", ">TC", ">change", ">after", ""),
+        ("=model", ">stake", ">CORR", ">MMC", ">TC", ">change", ">after", ""),
         (_cells(row) for row in table),
     )
     out.table("Totals (NMR)", ("", ">"), sums.items())
@@ -60,8 +60,8 @@ def _cells(row: Row) -> tuple[str, ...]:
     return (
         row.name[:_NAME],
         f"{row.before / UNITS_PER_NMR:.2f}",
-        *("" if s is None else f"{s / 1e9:+.4f}" for s in (row.corr, row.mmc, row.tc)),
-        f"[{colour}]{row.change / UNITS_PER_NMR:+.4f}[/]",
+        *("" if s is None else f"{s / 1e9:+.3f}" for s in (row.corr, row.mmc, row.tc)),
+        f"[{colour}]{row.change / UNITS_PER_NMR:+.2f}[/]",
         f"{row.after / UNITS_PER_NMR:.2f}",
         f"[dim]{row.note}[/]",
     )

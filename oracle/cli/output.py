@@ -39,7 +39,7 @@ class Output:
         self.console.print(text)
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-        """A table; columns named with a leading ``>`` are right-aligned."""
+        """A table; columns named with a leading ``>`` are right-aligned, with ``=`` never broken."""
         table = Table(
             title=f"[bold]{title}[/]",
             title_justify="left",
@@ -47,13 +47,14 @@ class Output:
             box=box.SIMPLE_HEAD,
             pad_edge=False,
             padding=(0, 1, 0, 0),
-            show_header=any(column.lstrip(">") for column in columns),
+            show_header=any(column.lstrip("=>") for column in columns),
             show_edge=False,
         )
         for column in columns:
             table.add_column(
-                column.lstrip(">"),
+                column.lstrip("=>"),
                 justify="right" if column.startswith(">") else "left",
+                no_wrap=column.startswith("="),
                 overflow="fold",
             )
         for row in rows:
