@@ -39,7 +39,7 @@ class Output:
         self.console.print(text)
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-        """A table; columns named with a leading ``>`` are right-aligned, with ``=`` never broken."""
+        """A table; columns named with ``>`` first are right-aligned, with ``=`` never broken."""
         table = Table(
             title=f"[bold]{title}[/]",
             title_justify="left",
