@@ -1,14 +1,10 @@
-"""Exact integer arithmetic: half-even rounding, and dot products that cannot overflow."""
+"""Exact integer arithmetic: half-even rounding, and sums of squares that cannot overflow."""
 
 from math import isqrt
-from typing import Final
 
 import numpy as np
 
-from oracle.scoring.limits import MAX_ROWS, POWER_BITS
-
-LIMB_BITS: Final = POWER_BITS // 2  # of the weights of `dots`
-HALF_BITS: Final = 16
+from oracle.scoring.limits import LIMB_BITS, MAX_ROWS
 
 
 def div_half_even(numerator: int, denominator: int) -> int:
@@ -29,20 +25,6 @@ def div_sqrt_half_even(numerator: int, square: int) -> int:
     return -size if numerator < 0 else size
 
 
-def dots(rows: np.ndarray, weights: np.ndarray) -> list[int]:
-    """Exact dot product of each row of ``rows`` (B, N) with ``weights`` (N,), both int64.
-
-    Needs N <= 20,000, |rows| < 2**32 and |weights| <= 2**32. The weights are cut into limbs,
-    w = hi * 2**16 + lo with 0 <= lo < 2**16 and |hi| <= 2**16, so each partial sum is at most
-    20,000 * 2**32 * 2**16 < 2**63. NumPy sums integers without BLAS and exactly, in any order.
-    """
-    assert weights.size <= MAX_ROWS
-    assert np.abs(weights).max() <= 1 << POWER_BITS
-    high = rows @ (weights >> LIMB_BITS)
-    low = rows @ (weights & ((1 << LIMB_BITS) - 1))
-    return [(h << LIMB_BITS) + lo for h, lo in zip(high.tolist(), low.tolist(), strict=True)]
-
-
 def square_sums(rows: np.ndarray) -> list[int]:
     """Exact sum of squares of each row of ``rows`` (B, N) int64, |rows| < 2**32, N <= 20,000.
 
@@ -50,13 +32,13 @@ def square_sums(rows: np.ndarray) -> list[int]:
     20,000 * 2**32 < 2**63.
     """
     assert rows.shape[1] <= MAX_ROWS
-    high, low = rows >> HALF_BITS, rows & ((1 << HALF_BITS) - 1)
+    high, low = rows >> LIMB_BITS, rows & ((1 << LIMB_BITS) - 1)
     sums = (
         np.einsum("ij,ij->i", high, high),
         np.einsum("ij,ij->i", high, low),
         np.einsum("ij,ij->i", low, low),
     )
     return [
-        (hh << 2 * HALF_BITS) + (hl << HALF_BITS + 1) + ll
+        (hh << 2 * LIMB_BITS) + (hl << LIMB_BITS + 1) + ll
         for hh, hl, ll in zip(*(part.tolist() for part in sums), strict=True)
     ]

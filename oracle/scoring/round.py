@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 
 from oracle.scoring.block import (
+    joined_scores,
     meta_status,
     ranked_block,
     reject_faulty,
@@ -83,14 +84,15 @@ def score_round(
     sums = sum_stakes(ranks, weights, block_models)
     meta_values, meta_ranks, status = published_meta_model(sums)
     context = score_context(target, sums, meta_ranks, cwmm=False)
-    corr, mmc = np.empty((2, models), np.int64)
-    for block in blocks(models, rows, block_models):
-        found = score_block(ranks[block], context, block.start)
-        corr[block], mmc[block] = found.corr, found.mmc
+    parts = [
+        score_block(ranks[block], context, block.start)
+        for block in blocks(models, rows, block_models)
+    ]
+    found = joined_scores(parts, context)
     tc, tc_status = contribution(ranks, weights, target, portfolio, block_models)
     return RoundScores(
-        corr=corr,
-        mmc=mmc,
+        corr=found.corr,
+        mmc=found.mmc,
         meta_values=meta_values,
         meta_ranks=meta_ranks,
         meta_status=status,

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from naive_scores import fraction_half_even
 
-from oracle.scoring.arithmetic import div_half_even, div_sqrt_half_even, dots, square_sums
+from oracle.scoring.arithmetic import div_half_even, div_sqrt_half_even, square_sums
 from oracle.scoring.limits import MAX_ROWS, POWER_BITS
 from oracle.scoring.target import centred, powered
 
@@ -43,32 +43,13 @@ def test_div_sqrt_half_even__perfect_square__as_plain_division(numerator, root):
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-def test_dots__largest_operands__do_not_overflow(sign):
+def test_square_sums__largest_operands__do_not_overflow(sign):
     rows = np.full((2, MAX_ROWS), sign * (2**32 - 1))
-    weights = np.full(MAX_ROWS, -(2**POWER_BITS))
-    assert dots(rows, weights) == [-sign * (2**32 - 1) * 2**POWER_BITS * MAX_ROWS] * 2
-    assert dots(rows, weights + 1) == [-sign * (2**32 - 1) * (2**POWER_BITS - 1) * MAX_ROWS] * 2
     assert square_sums(rows) == [(2**32 - 1) ** 2 * MAX_ROWS] * 2
 
 
-def test_dots__weights_beyond_the_proof__refused():
-    with pytest.raises(AssertionError):
-        dots(np.ones((1, 3), np.int64), np.full(3, 2**POWER_BITS + 1))
-
-
-@given(
-    st.lists(
-        st.tuples(
-            st.integers(-(2**32) + 1, 2**32 - 1), st.integers(-(2**POWER_BITS), 2**POWER_BITS)
-        ),
-        min_size=1,
-        max_size=30,
-    )
-)
-def test_dots__any_operands__equal_python_integers(pairs):
-    row, weights = (list(values) for values in zip(*pairs, strict=True))
-    expected = sum(x * w for x, w in pairs)
-    assert dots(np.array([row]), np.array(weights)) == [expected]
+@given(st.lists(st.integers(-(2**32) + 1, 2**32 - 1), min_size=1, max_size=30))
+def test_square_sums__any_operands__equal_python_integers(row):
     assert square_sums(np.array([row])) == [sum(x * x for x in row)]
 
 
