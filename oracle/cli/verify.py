@@ -31,7 +31,7 @@ def command(folder: Path, rpc: str, pool: str | None, out: Output) -> None:
     Example:
       assay verify operators/operator-1/artefacts/rounds/731371/0x.../1 --rpc http://127.0.0.1:28545
     """
-    from oracle.operator.verify import Verification
+    from oracle.verification.verify import Verification
 
     steps = []
     for step in Verification(folder, rpc, pool).steps():

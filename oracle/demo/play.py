@@ -27,13 +27,13 @@ from oracle.devnet.launch import Devnet
 from oracle.devnet.topology import Topology
 from oracle.errors import AssayError, EnvironmentLacksError, InputError, RefusedError
 from oracle.operator.client import submit
-from oracle.operator.verify import Step, Verification
 from oracle.settlement.intents import StakeAction, StakeMandate
 from oracle.settlement.reference import ReferencePool
 from oracle.settlement.typed_data import Announcement, Domain
 from oracle.settlement.units import TAKE_PROFIT, WEI_PER_UNIT, nmr
 from oracle.store.artefacts import round_path, write_file
 from oracle.tournaments.universe import targets_bytes, universe_bytes
+from oracle.verification.verify import Step, Verification
 
 _ROUND = 1
 _LAST_ROUND = 2**32

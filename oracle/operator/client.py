@@ -11,9 +11,8 @@ from eth_account.signers.local import LocalAccount
 from pydantic import ValidationError
 
 from oracle.errors import AssayError, InputError, RefusedError, UnreachableError
-from oracle.operator.wire import ReceiptMessage, receipt_of, submission_of, unhex
-from oracle.settlement.typed_data import Domain, message, recover
-from oracle.store.journal import SubmissionKey
+from oracle.settlement.typed_data import Domain, Submission, message, recover
+from oracle.settlement.wire import ReceiptMessage, receipt_of, unhex
 
 _TIMEOUT = httpx.Timeout(60.0, connect=5.0)
 
@@ -22,7 +21,7 @@ _TIMEOUT = httpx.Timeout(60.0, connect=5.0)
 class Sent:
     """Receipts by operator URL, and why the others gave none."""
 
-    key: SubmissionKey
+    key: Submission
     receipts: dict[str, ReceiptMessage]
     failures: dict[str, AssayError]
 
@@ -42,8 +41,8 @@ def submit(
     Fewer receipts would not make it count; operators share among each other what they accepted.
     """
     sequence = time.time_ns() // 1_000_000
-    key = SubmissionKey(round_number, model, hashlib.sha256(raw).digest(), sequence)
-    signature = bytes(owner.sign_message(message(submission_of(key), domain)).signature)
+    key = Submission(round_number, model, hashlib.sha256(raw).digest(), sequence)
+    signature = bytes(owner.sign_message(message(key, domain)).signature)
     receipts: dict[str, ReceiptMessage] = {}
     failures: dict[str, AssayError] = {}
     with ThreadPoolExecutor(max_workers=len(operators)) as pool:
@@ -69,7 +68,7 @@ def submit(
 
 def _send(
     url: str,
-    key: SubmissionKey,
+    key: Submission,
     signature: bytes,
     raw: bytes,
     domain: Domain,

@@ -2,8 +2,7 @@
 
 import hashlib
 import time
-from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from eth_account.signers.local import LocalAccount
@@ -11,36 +10,25 @@ from eth_account.signers.local import LocalAccount
 from oracle.chain.reader import PoolReader
 from oracle.errors import InputError, RefusedError, UnreachableError
 from oracle.operator.targets import RoundData
-from oracle.operator.wire import (
+from oracle.settlement.receipts import SignedReceipt
+from oracle.settlement.typed_data import Domain, Submission, message, recover
+from oracle.settlement.wire import (
     MAX_SEQUENCE,
     SubmissionMessage,
     receipt_of,
-    submission_of,
     unhex,
 )
-from oracle.settlement.typed_data import Domain, message, recover
-from oracle.store.journal import Journal, StoredReceipt, StoredSubmission, SubmissionKey
+from oracle.store.journal import Journal, StoredSubmission
 from oracle.tournaments import by_number
 from oracle.tournaments.submissions import SubmissionError, parse_submission
 from oracle.tournaments.universe import parse_universe
 
 MAX_BYTES = 8 * 2**20
 MAX_PER_MODEL = 20
-Known = tuple[SubmissionKey, str, int, bytes]
+Known = tuple[Submission, str, int, bytes]
 """A receipt held already: submission, operator, time, and the owner's signature held with it."""
 
 _STALE_SECONDS = 120
-
-
-def counted(receipts: Iterable[StoredReceipt], needed: int) -> set[SubmissionKey]:
-    """Submissions with receipts of at least ``needed`` operators, from whatever time."""
-    by = Counter(key for key, _ in {(r.key, r.operator) for r in receipts})
-    return {key for key, count in by.items() if count >= needed}
-
-
-def on_time(receipts: Iterable[StoredReceipt], closes: int, needed: int) -> set[SubmissionKey]:
-    """Submissions with receipts from before ``closes`` of at least ``needed`` operators."""
-    return counted((r for r in receipts if r.received < closes), needed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +46,7 @@ class Ingest:
 
     def accept(
         self, raw: bytes, round_number: int, model: int, sequence: int, signature: bytes
-    ) -> StoredReceipt:
+    ) -> SignedReceipt:
         """Keeps a valid submission and returns the receipt; a refused one leaves no trace.
 
         A submission after the close is kept too: it is scored, without stake at risk.
@@ -68,7 +56,7 @@ class Ingest:
         if len(raw) > MAX_BYTES:
             raise InputError(f"the file is larger than {MAX_BYTES} bytes")
         self._require_open(round_number, self._now())
-        key = SubmissionKey(round_number, model, hashlib.sha256(raw).digest(), sequence)
+        key = Submission(round_number, model, hashlib.sha256(raw).digest(), sequence)
         self._require_owner(key, signature)
         if not self.journal.has(key) and self.journal.count(round_number, model) >= MAX_PER_MODEL:
             raise RefusedError(
@@ -81,12 +69,12 @@ class Ingest:
         signed = self.account.sign_message(message(receipt_of(key, received), self.domain))
         return self.journal.add(
             StoredSubmission(key, signature, raw),
-            StoredReceipt(key, self.account.address, received, bytes(signed.signature)),
+            SignedReceipt(key, self.account.address, received, bytes(signed.signature)),
         )
 
     def new_receipts(
         self, item: SubmissionMessage, known: Collection[Known]
-    ) -> list[StoredReceipt]:
+    ) -> list[SignedReceipt]:
         """Receipts in a peer's message that bring news and are truly signed by an operator."""
         key, owner_signature = item.key(), unhex(item.signature)
         announced = self.reader.announced(key.round)
@@ -106,7 +94,7 @@ class Ingest:
                 found.append(stored)
         return found
 
-    def adopt(self, item: SubmissionMessage, raw: bytes, receipts: list[StoredReceipt]) -> None:
+    def adopt(self, item: SubmissionMessage, raw: bytes, receipts: list[SignedReceipt]) -> None:
         """Keeps a submission that other operators accepted, with ``receipts`` as checked."""
         key = item.key()
         if hashlib.sha256(raw).digest() != key.sha256:
@@ -135,8 +123,8 @@ class Ingest:
         if now >= announced.closes + announced.horizon:
             raise RefusedError(f"round {round_number} is being scored; it takes no more files")
 
-    def _require_owner(self, key: SubmissionKey, signature: bytes) -> None:
-        signer = recover(submission_of(key), self.domain, signature)
+    def _require_owner(self, key: Submission, signature: bytes) -> None:
+        signer = recover(key, self.domain, signature)
         owner = self.reader.owner_of(key.model)
         if owner is None:
             raise RefusedError(f"model {key.model} is not registered", "see `assay models`")

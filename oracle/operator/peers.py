@@ -9,7 +9,7 @@ import httpx
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
-from oracle.operator.wire import AttestationMessage, ProposalMessage, SubmissionMessage, unhex
+from oracle.settlement.wire import AttestationMessage, ProposalMessage, SubmissionMessage, unhex
 
 _TIMEOUT = httpx.Timeout(10.0, connect=2.0)
 _MAX_LIST = 64 * 2**20

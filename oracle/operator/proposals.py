@@ -8,7 +8,7 @@ proposed, and costs nobody a signature.
 import hashlib
 from dataclasses import dataclass, field
 
-from oracle.operator.evaluate import Evaluation, RoundInputs, evaluate
+from oracle.evaluation.evaluate import Evaluation, RoundInputs, evaluate
 from oracle.settlement.typed_data import Domain, digest
 
 

@@ -11,7 +11,10 @@ from starlette.concurrency import run_in_threadpool
 from oracle import __version__
 from oracle.errors import AssayError, InputError, RefusedError, UnreachableError
 from oracle.operator.ingest import MAX_BYTES, Ingest
-from oracle.operator.wire import (
+from oracle.operator.worker import Worker
+from oracle.settlement.manifest import hex32
+from oracle.settlement.units import MAX_MODELS
+from oracle.settlement.wire import (
     MAX_SEQUENCE,
     AttestationMessage,
     ProposalMessage,
@@ -21,9 +24,6 @@ from oracle.operator.wire import (
     submission_message,
     unhex,
 )
-from oracle.operator.worker import Worker
-from oracle.settlement.manifest import hex32
-from oracle.settlement.units import MAX_MODELS
 
 _RoundNumber = Annotated[int, Path(ge=1, lt=2**32)]
 _STATUS = {InputError: 422, UnreachableError: 503}

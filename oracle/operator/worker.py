@@ -18,22 +18,23 @@ from oracle.chain.pool import PoolWriter
 from oracle.chain.reader import PoolReader
 from oracle.chain.rpc import Block
 from oracle.errors import AssayError, InputError, RefusedError
-from oracle.operator.evaluate import Entry, Evaluation, RoundInputs
-from oracle.operator.ingest import MAX_BYTES, Ingest, Known, counted, on_time
+from oracle.evaluation.evaluate import Entry, Evaluation, RoundInputs
+from oracle.evaluation.recompute import read_batches, recompute
+from oracle.operator.ingest import MAX_BYTES, Ingest, Known
 from oracle.operator.peers import Peer
 from oracle.operator.proposals import Proposals
-from oracle.operator.recompute import read_batches, recompute
 from oracle.operator.targets import RoundData
-from oracle.operator.wire import (
+from oracle.settlement.batches import chain, followers
+from oracle.settlement.quorum import Tally, tally
+from oracle.settlement.receipts import counted, on_time
+from oracle.settlement.rounds import KEEPING, Action, OperatorFacts, RoundFacts, next_actions
+from oracle.settlement.typed_data import Domain, digest, message
+from oracle.settlement.wire import (
     AttestationMessage,
     SubmissionMessage,
     attestation_message,
     unhex,
 )
-from oracle.settlement.batches import chain, followers
-from oracle.settlement.quorum import Tally, tally
-from oracle.settlement.rounds import KEEPING, Action, OperatorFacts, RoundFacts, next_actions
-from oracle.settlement.typed_data import Domain, digest, message
 from oracle.store.artefacts import (
     ArtefactError,
     check_files,

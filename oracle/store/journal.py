@@ -29,11 +29,14 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.schema import CreateTable
 
+from oracle.settlement.receipts import SignedReceipt
+from oracle.settlement.typed_data import Submission
+
 _metadata = MetaData()
 
 
 def _key_columns() -> list[Column[Any]]:
-    """The fields of a ``SubmissionKey``."""
+    """What tells one submission from another; ``sequence`` orders those of one model."""
     return [
         Column("round", Integer, primary_key=True),
         Column("model", Integer, primary_key=True),
@@ -73,39 +76,19 @@ class JournalError(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class SubmissionKey:
-    """What tells one submission from another; ``sequence`` orders those of one model."""
-
-    round: int
-    model: int
-    sha256: bytes
-    sequence: int
-
-
-@dataclass(frozen=True, slots=True)
 class StoredSubmission:
     """A submission with its owner's signature and its raw bytes."""
 
-    key: SubmissionKey
+    key: Submission
     signature: bytes
     raw: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class StoredReceipt:
-    """An operator's receipt: its address, the block time it saw, its signature."""
-
-    key: SubmissionKey
-    operator: str
-    received: int
-    signature: bytes
+def _key(row: Row[Any]) -> Submission:
+    return Submission(row.round, row.model, row.sha256, row.sequence)
 
 
-def _key(row: Row[Any]) -> SubmissionKey:
-    return SubmissionKey(row.round, row.model, row.sha256, row.sequence)
-
-
-def _matching(table: Table, key: SubmissionKey) -> Select[Any]:
+def _matching(table: Table, key: Submission) -> Select[Any]:
     return select(table).where(*(table.c[name] == value for name, value in asdict(key).items()))
 
 
@@ -143,7 +126,7 @@ class Journal:
     def close(self) -> None:
         self._engine.dispose()
 
-    def add(self, item: StoredSubmission, receipt: StoredReceipt) -> StoredReceipt:
+    def add(self, item: StoredSubmission, receipt: SignedReceipt) -> SignedReceipt:
         """Keeps a submission with an operator's receipt, both or neither.
 
         Answers with that operator's earliest receipt for it, whatever order they came in, so that
@@ -176,9 +159,9 @@ class Journal:
             kept = connection.execute(
                 _matching(_receipts, item.key).where(_receipts.c.operator == receipt.operator)
             ).one()
-        return StoredReceipt(item.key, kept.operator, kept.received, kept.signature)
+        return SignedReceipt(item.key, kept.operator, kept.received, kept.signature)
 
-    def has(self, key: SubmissionKey) -> bool:
+    def has(self, key: Submission) -> bool:
         with self._engine.connect() as connection:
             return connection.execute(_matching(_submissions, key)).first() is not None
 
@@ -205,11 +188,11 @@ class Journal:
         with self._engine.connect() as connection:
             return connection.execute(query).scalar_one()
 
-    def signatures(self, round_number: int) -> dict[SubmissionKey, bytes]:
+    def signatures(self, round_number: int) -> dict[Submission, bytes]:
         """The owner's signature of every submission for a round, without reading the files."""
         columns = _submissions.c
         query = (
-            select(*(columns[name] for name in SubmissionKey.__slots__), columns.signature)
+            select(*(columns[name] for name in Submission.fields), columns.signature)
             .where(columns.round == round_number)
             .order_by(columns.model, columns.sequence, columns.sha256)
         )
@@ -221,10 +204,10 @@ class Journal:
         for row in self._ordered(_submissions, round_number):
             yield StoredSubmission(_key(row), row.signature, row.raw)
 
-    def receipts(self, round_number: int) -> Iterator[StoredReceipt]:
+    def receipts(self, round_number: int) -> Iterator[SignedReceipt]:
         """All receipts known for a round, own and others', in the same order."""
         for row in self._ordered(_receipts, round_number):
-            yield StoredReceipt(_key(row), row.operator, row.received, row.signature)
+            yield SignedReceipt(_key(row), row.operator, row.received, row.signature)
 
     def _ordered(self, table: Table, round_number: int) -> Iterator[Row[Any]]:
         columns = table.c

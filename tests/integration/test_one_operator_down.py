@@ -10,7 +10,7 @@ from oracle.datasets.dataset import Dataset
 from oracle.demo.play import Demo, Options
 from oracle.devnet.folder import only_one
 from oracle.devnet.topology import load
-from oracle.operator.verify import verify
+from oracle.verification.verify import verify
 
 pytestmark = [pytest.mark.chain, pytest.mark.slow, pytest.mark.xdist_group("one-down")]
 

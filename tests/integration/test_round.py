@@ -10,7 +10,7 @@ import pytest
 from web3.exceptions import ContractLogicError
 
 from oracle.chain.abi import abi
-from oracle.operator.recompute import inputs_of, read_batches
+from oracle.evaluation.recompute import inputs_of, read_batches
 from oracle.settlement.payout import Coefficients, change
 from oracle.settlement.reference import RoundTerms
 from oracle.settlement.words import ScoreLane, decode_score_lane, split_word

@@ -10,11 +10,11 @@ import pytest
 from unit.test_package import build_wheel, install_into_empty_environment
 
 from oracle.errors import DifferenceError, UnreachableError
-from oracle.operator.evaluate import evaluate
-from oracle.operator.recompute import inputs_of
-from oracle.operator.verify import verify
+from oracle.evaluation.evaluate import evaluate
+from oracle.evaluation.recompute import inputs_of
 from oracle.settlement.manifest import Manifest, canonical
 from oracle.store.artefacts import check_files, read_manifest
+from oracle.verification.verify import verify
 
 pytestmark = [pytest.mark.chain, pytest.mark.slow, pytest.mark.xdist_group("played")]
 

@@ -18,17 +18,17 @@ from oracle.chain.rpc import Block
 from oracle.errors import InputError, RefusedError
 from oracle.operator.ingest import MAX_BYTES, Ingest
 from oracle.operator.targets import RoundData
-from oracle.operator.wire import (
+from oracle.settlement.receipts import SignedReceipt
+from oracle.settlement.typed_data import Announcement, Domain, Submission, message, recover
+from oracle.settlement.wire import (
     MAX_SEQUENCE,
     ReceiptMessage,
     SubmissionMessage,
     receipt_message,
     receipt_of,
     submission_message,
-    submission_of,
 )
-from oracle.settlement.typed_data import Announcement, Domain, message, recover
-from oracle.store.journal import Journal, StoredReceipt, StoredSubmission, SubmissionKey
+from oracle.store.journal import Journal, StoredSubmission
 from oracle.tournaments.universe import universe_bytes
 
 ROUND, OPENS, CLOSES = ANNOUNCEMENT.round, ANNOUNCEMENT.opens, ANNOUNCEMENT.closes
@@ -83,29 +83,29 @@ def signed(struct: Any, account: LocalAccount, domain: Domain = DOMAIN) -> bytes
     return bytes(account.sign_message(message(struct, domain)).signature)
 
 
-def key_of(raw: bytes = RAW, *, model: int = MODEL, sequence: int = 1) -> SubmissionKey:
-    return SubmissionKey(ROUND, model, hashlib.sha256(raw).digest(), sequence)
+def key_of(raw: bytes = RAW, *, model: int = MODEL, sequence: int = 1) -> Submission:
+    return Submission(ROUND, model, hashlib.sha256(raw).digest(), sequence)
 
 
 def receipt(
-    key: SubmissionKey, by: LocalAccount, received: int, domain: Domain = DOMAIN
+    key: Submission, by: LocalAccount, received: int, domain: Domain = DOMAIN
 ) -> ReceiptMessage:
     signature = signed(receipt_of(key, received), by, domain)
-    return receipt_message(StoredReceipt(key, by.address, received, signature))
+    return receipt_message(SignedReceipt(key, by.address, received, signature))
 
 
 def shared(
-    *receipts: ReceiptMessage, key: SubmissionKey | None = None, owner: LocalAccount = OWNER
+    *receipts: ReceiptMessage, key: Submission | None = None, owner: LocalAccount = OWNER
 ) -> SubmissionMessage:
     """What a peer's list says about a submission."""
     key = key or key_of()
-    stored = StoredSubmission(key, signed(submission_of(key), owner), b"")
+    stored = StoredSubmission(key, signed(key, owner), b"")
     return submission_message(stored.key, stored.signature, []).model_copy(
         update={"receipts": list(receipts)}
     )
 
 
-def kept(ingest: Ingest) -> list[tuple[SubmissionKey, str, int]]:
+def kept(ingest: Ingest) -> list[tuple[Submission, str, int]]:
     return [(r.key, r.operator, r.received) for r in ingest.journal.receipts(ROUND)]
 
 
@@ -123,7 +123,7 @@ def ingest(tmp_path: Path, chain: ChainStandIn) -> Ingest:
 
 
 def accept(ingest: Ingest, raw: bytes = RAW, sequence: int = 1, model: int = MODEL) -> Any:
-    signature = signed(submission_of(key_of(raw, model=model, sequence=sequence)), OWNER)
+    signature = signed(key_of(raw, model=model, sequence=sequence), OWNER)
     return ingest.accept(raw, ROUND, model, sequence, signature)
 
 
@@ -178,7 +178,7 @@ def test_accept__one_byte_too_many__refused_before_anything_else(ingest):
 def test_accept__owner_signed_another_submission__refused(ingest, field_name):
     key = key_of()
     value = b"\x01" * 32 if field_name == "sha256" else getattr(key, field_name) + 1
-    signature = signed(submission_of(replace(key, **{field_name: value})), OWNER)
+    signature = signed(replace(key, **{field_name: value}), OWNER)
     with pytest.raises(RefusedError, match="not signed by the owner of model 2"):
         ingest.accept(RAW, ROUND, MODEL, 1, signature)
     assert kept(ingest) == []
@@ -189,7 +189,7 @@ def test_accept__owner_signed_another_submission__refused(ingest, field_name):
 )
 def test_accept__signed_for_another_domain__refused(ingest, domain):
     with pytest.raises(RefusedError, match="not signed by the owner"):
-        ingest.accept(RAW, ROUND, MODEL, 1, signed(submission_of(key_of()), OWNER, domain))
+        ingest.accept(RAW, ROUND, MODEL, 1, signed(key_of(), OWNER, domain))
 
 
 def test_accept__no_valid_table__refused_with_the_documented_prefix_and_no_trace(ingest):
@@ -202,7 +202,7 @@ def test_accept__universe_not_published__refused(ingest, chain):
     chain.rounds[ROUND + 1] = replace(ANNOUNCEMENT, round=ROUND + 1)
     key = replace(key_of(), round=ROUND + 1)
     with pytest.raises(RefusedError, match="universe of round 8 is not published"):
-        ingest.accept(RAW, ROUND + 1, MODEL, 1, signed(submission_of(key), OWNER))
+        ingest.accept(RAW, ROUND + 1, MODEL, 1, signed(key, OWNER))
 
 
 # ---------------------------------------------------------------------- from another operator

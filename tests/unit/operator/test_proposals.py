@@ -8,7 +8,7 @@ from synthetic_round import entry, inputs
 from test_ingest import ROUND, SELF, ChainStandIn, new_ingest
 
 from oracle.chain.pool import PoolWriter
-from oracle.operator.evaluate import RoundInputs
+from oracle.evaluation.evaluate import RoundInputs
 from oracle.operator.proposals import Proposals
 from oracle.operator.worker import Worker
 from oracle.settlement.typed_data import Domain

@@ -29,15 +29,14 @@ from oracle.chain.pool import PoolWriter
 from oracle.errors import UnreachableError
 from oracle.operator.ingest import MAX_BYTES, Ingest
 from oracle.operator.server import build
-from oracle.operator.wire import (
+from oracle.operator.worker import Worker
+from oracle.settlement.typed_data import Commit, recover
+from oracle.settlement.wire import (
     ReceiptMessage,
     attestation_message,
     receipt_of,
-    submission_of,
     unhex,
 )
-from oracle.operator.worker import Worker
-from oracle.settlement.typed_data import Commit, recover
 
 
 @pytest.fixture
@@ -78,7 +77,7 @@ def post(client: TestClient, raw: bytes = RAW, **changed: object) -> httpx.Respo
         "round": ROUND,
         "model": MODEL,
         "sequence": sequence,
-        "signature": "0x" + signed(submission_of(key), OWNER).hex(),
+        "signature": "0x" + signed(key, OWNER).hex(),
         **changed,
     }
     sent = {name: str(value) for name, value in query.items() if value is not None}
@@ -134,7 +133,7 @@ def test_post__unknown_model__409_with_a_fix(client):
 
 
 def test_post__signed_by_a_stranger__409_and_no_trace(client, ingest):
-    answer = post(client, signature="0x" + signed(submission_of(key_of()), STRANGER).hex())
+    answer = post(client, signature="0x" + signed(key_of(), STRANGER).hex())
     assert refused(answer) == (409, f"the submission is not signed by the owner of model {MODEL}")
     assert kept(ingest) == []
 

@@ -10,14 +10,14 @@ import pytest
 from oracle.store.journal import (
     Journal,
     JournalError,
-    StoredReceipt,
+    SignedReceipt,
     StoredSubmission,
-    SubmissionKey,
+    Submission,
 )
 
-KEY = SubmissionKey(round=7, model=5, sha256=b"\x01" * 32, sequence=9)
+KEY = Submission(round=7, model=5, sha256=b"\x01" * 32, sequence=9)
 ITEM = StoredSubmission(KEY, signature=b"\x02" * 65, raw=b"id,prediction\n")
-RECEIPT = StoredReceipt(KEY, operator="0x" + "11" * 20, received=100, signature=b"\x03" * 65)
+RECEIPT = SignedReceipt(KEY, operator="0x" + "11" * 20, received=100, signature=b"\x03" * 65)
 
 
 @pytest.fixture
@@ -208,7 +208,7 @@ def test_has__one_field_differs__is_another_submission(
 def test_submissions__added_in_any_order__come_by_model_sequence_and_hash(path: Path) -> None:
     journal = Journal(path)
     keys = [
-        SubmissionKey(7, model, bytes([mark]) * 32, sequence)
+        Submission(7, model, bytes([mark]) * 32, sequence)
         for model in (2, 10, 1)
         for sequence in (2, 10, 1)
         for mark in (9, 200, 8)
@@ -224,7 +224,7 @@ def test_find__same_bytes_in_several_rounds__the_rounds_own(path: Path) -> None:
     """Whether the bytes may be shared is told from its round, so it must not be left to chance."""
     journal = Journal(path)
     for number, model in ((9, 1), (7, 5), (7, 3), (8, 0)):
-        key = SubmissionKey(number, model, KEY.sha256, 1)
+        key = Submission(number, model, KEY.sha256, 1)
         journal.add(replace(ITEM, key=key), replace(RECEIPT, key=key))
     for number, model in ((7, 3), (8, 0), (9, 1)):
         found = journal.find(number, KEY.sha256)
@@ -248,7 +248,7 @@ def test_journal__reopened__holds_everything(path: Path) -> None:
 
 def test_journal__largest_numbers__fit(path: Path) -> None:
     journal = Journal(path)
-    key = SubmissionKey(2**32 - 1, 2**53 - 1, b"\xff" * 32, 2**53 - 1)
+    key = Submission(2**32 - 1, 2**53 - 1, b"\xff" * 32, 2**53 - 1)
     journal.add(replace(ITEM, key=key), replace(RECEIPT, key=key, received=2**53 - 1))
     assert [item.key for item in journal.submissions(key.round)] == [key]
 

@@ -12,14 +12,14 @@ from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from oracle.operator.evaluate import Entry, Evaluation, RoundInputs, evaluate
-from oracle.operator.wire import unhex
+from oracle.evaluation.evaluate import Entry, Evaluation, RoundInputs, evaluate
 from oracle.settlement.batches import Batch
 from oracle.settlement.manifest import Manifest, ManifestError, parse_canonical
 from oracle.settlement.payout import Template
 from oracle.settlement.reference import Stakes
 from oracle.settlement.typed_data import Announcement
 from oracle.settlement.units import MAX_AMOUNT, MAX_MODELS
+from oracle.settlement.wire import unhex
 from oracle.store.artefacts import ArtefactError, read_file
 
 _BATCHES = "outputs/batches.json"

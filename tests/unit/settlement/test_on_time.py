@@ -3,16 +3,16 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oracle.operator.ingest import on_time
-from oracle.store.journal import StoredReceipt, SubmissionKey
+from oracle.settlement.receipts import SignedReceipt, on_time
+from oracle.settlement.typed_data import Submission
 
 CLOSES = 1_000
-KEY = SubmissionKey(round=1, model=2, sha256=b"\x07" * 32, sequence=3)
-OTHER = SubmissionKey(round=1, model=2, sha256=b"\x08" * 32, sequence=3)
+KEY = Submission(round=1, model=2, sha256=b"\x07" * 32, sequence=3)
+OTHER = Submission(round=1, model=2, sha256=b"\x08" * 32, sequence=3)
 
 
-def receipt(operator: str, received: int, key: SubmissionKey = KEY) -> StoredReceipt:
-    return StoredReceipt(key, operator, received, b"\x01" * 65)
+def receipt(operator: str, received: int, key: Submission = KEY) -> SignedReceipt:
+    return SignedReceipt(key, operator, received, b"\x01" * 65)
 
 
 def test_on_time__one_operator_dates_back__does_not_count():

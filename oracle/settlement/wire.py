@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from oracle.settlement.manifest import hex32
 from oracle.settlement.quorum import Attestation
+from oracle.settlement.receipts import SignedReceipt
 from oracle.settlement.typed_data import Commit, Receipt, Submission
-from oracle.store.journal import StoredReceipt, SubmissionKey
 
 MAX_SEQUENCE = 2**53 - 1
 _Hash = Field(pattern=r"^0x[0-9a-f]{64}$")
@@ -31,8 +31,8 @@ class ReceiptMessage(_Message):
     received: int = _Uint
     signature: str = _Signature
 
-    def stored(self, key: SubmissionKey) -> StoredReceipt:
-        return StoredReceipt(key, self.operator, self.received, unhex(self.signature))
+    def stored(self, key: Submission) -> SignedReceipt:
+        return SignedReceipt(key, self.operator, self.received, unhex(self.signature))
 
 
 class SubmissionMessage(_Message):
@@ -45,20 +45,16 @@ class SubmissionMessage(_Message):
     signature: str = _Signature
     receipts: list[ReceiptMessage]
 
-    def key(self) -> SubmissionKey:
-        return SubmissionKey(self.round, self.model, unhex(self.sha256), self.sequence)
+    def key(self) -> Submission:
+        return Submission(self.round, self.model, unhex(self.sha256), self.sequence)
 
 
-def submission_of(key: SubmissionKey) -> Submission:
-    return Submission(**asdict(key))
-
-
-def receipt_of(key: SubmissionKey, received: int) -> Receipt:
+def receipt_of(key: Submission, received: int) -> Receipt:
     return Receipt(**asdict(key), received=received)
 
 
 def submission_message(
-    key: SubmissionKey, signature: bytes, receipts: list[StoredReceipt]
+    key: Submission, signature: bytes, receipts: list[SignedReceipt]
 ) -> SubmissionMessage:
     return SubmissionMessage(
         round=key.round,
@@ -70,7 +66,7 @@ def submission_message(
     )
 
 
-def receipt_message(receipt: StoredReceipt) -> ReceiptMessage:
+def receipt_message(receipt: SignedReceipt) -> ReceiptMessage:
     return ReceiptMessage(
         operator=receipt.operator,
         received=receipt.received,

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic_round import csv, inputs, predictions
 
-from oracle.operator.evaluate import Evaluation, evaluate
-from oracle.operator.recompute import inputs_of, parse_batches, read_batches, recompute
+from oracle.evaluation.evaluate import Evaluation, evaluate
+from oracle.evaluation.recompute import inputs_of, parse_batches, read_batches, recompute
 from oracle.settlement.manifest import Manifest, canonical, list_files
 from oracle.settlement.typed_data import Domain, digest
 from oracle.store.artefacts import ArtefactError, check_files, write_round

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from oracle.operator.wire import (
+from oracle.settlement.receipts import SignedReceipt
+from oracle.settlement.typed_data import Commit, Domain, Submission, recover
+from oracle.settlement.wire import (
     MAX_SEQUENCE,
     AttestationMessage,
     ReceiptMessage,
@@ -16,17 +18,14 @@ from oracle.operator.wire import (
     receipt_message,
     receipt_of,
     submission_message,
-    submission_of,
     unhex,
 )
-from oracle.settlement.typed_data import Commit, Domain, recover
-from oracle.store.journal import StoredReceipt, SubmissionKey
 
 hashes = st.binary(min_size=32, max_size=32)
 signatures = st.binary(min_size=65, max_size=65)
 counts = st.integers(0, MAX_SEQUENCE)
 addresses = st.binary(min_size=20, max_size=20).map(lambda raw: "0x" + raw.hex())
-keys = st.builds(SubmissionKey, counts, counts, hashes, counts)
+keys = st.builds(Submission, counts, counts, hashes, counts)
 commits = st.builds(
     Commit,
     pool=addresses,
@@ -52,9 +51,9 @@ def test_attestation__any_commit__round_trip_through_json(commit: Commit, signat
 
 @given(keys, signatures, st.lists(st.tuples(addresses, counts, signatures), max_size=3))
 def test_submission__any__round_trip_through_json(
-    key: SubmissionKey, signature: bytes, parts: list[tuple[str, int, bytes]]
+    key: Submission, signature: bytes, parts: list[tuple[str, int, bytes]]
 ) -> None:
-    receipts = [StoredReceipt(key, *part) for part in parts]
+    receipts = [SignedReceipt(key, *part) for part in parts]
     sent = submission_message(key, signature, receipts)
     found = SubmissionMessage.model_validate_json(sent.model_dump_json())
     assert found.key() == key
@@ -63,8 +62,8 @@ def test_submission__any__round_trip_through_json(
 
 
 @given(keys, counts)
-def test_structs__any_key__carry_its_fields(key: SubmissionKey, received: int) -> None:
-    submission, receipt = submission_of(key), receipt_of(key, received)
+def test_structs__any_key__carry_its_fields(key: Submission, received: int) -> None:
+    submission, receipt = key, receipt_of(key, received)
     for struct in (submission, receipt):
         assert (struct.round, struct.model) == (key.round, key.model)
         assert (struct.sha256, struct.sequence) == (key.sha256, key.sequence)
@@ -75,8 +74,8 @@ COMMIT = Commit(
     "0x" + "11" * 20, 8, 7, 1, *[bytes([i]) * 32 for i in range(3)], 5, 2, b"\4" * 32, b"\5" * 32
 )
 ATTESTATION = attestation_message(COMMIT, bytes(65)).model_dump()
-KEY = SubmissionKey(7, 5, b"\1" * 32, 9)
-RECEIPT = receipt_message(StoredReceipt(KEY, "0x" + "11" * 20, 3, bytes(65))).model_dump()
+KEY = Submission(7, 5, b"\1" * 32, 9)
+RECEIPT = receipt_message(SignedReceipt(KEY, "0x" + "11" * 20, 3, bytes(65))).model_dump()
 SUBMISSION = submission_message(KEY, bytes(65), []).model_dump()
 _HASHES = ("0x" + "11" * 31, "11" * 32, "0x" + "AA" * 32, "0x" + "zz" * 32, "", 5, None)
 _SIGNATURES = ("0x" + "11" * 64, "0x" + "11" * 66, "0x" + "11" * 65 + "\n", "11" * 65, None)

@@ -25,7 +25,7 @@ from synthetic_round import (
     scored,
 )
 
-from oracle.operator.evaluate import (
+from oracle.evaluation.evaluate import (
     CROWDED_OUT,
     FORMER_OWNER,
     SUPERSEDED,

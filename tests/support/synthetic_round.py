@@ -10,7 +10,7 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from eth_utils import keccak
 
-from oracle.operator.evaluate import Entry, Evaluation, RoundInputs
+from oracle.evaluation.evaluate import Entry, Evaluation, RoundInputs
 from oracle.scoring.limits import SCALE
 from oracle.scoring.portfolio import PortfolioProblem
 from oracle.scoring.round import RoundScores, score_round

@@ -14,15 +14,15 @@ from pydantic import ValidationError
 from oracle.chain.history import PoolHistory
 from oracle.chain.reader import PoolReader
 from oracle.errors import DifferenceError, InputError
-from oracle.operator.evaluate import Evaluation, EvaluationError, stakes_json
-from oracle.operator.recompute import recompute
-from oracle.operator.wire import AttestationMessage, unhex
+from oracle.evaluation.evaluate import Evaluation, EvaluationError, stakes_json
+from oracle.evaluation.recompute import recompute
 from oracle.scoring.limits import SCALE
 from oracle.settlement.manifest import Manifest, ManifestError
 from oracle.settlement.reference import RoundTerms
 from oracle.settlement.refusals import Refused
 from oracle.settlement.typed_data import Announcement, Domain, digest, recover, struct_hash
 from oracle.settlement.units import nmr
+from oracle.settlement.wire import AttestationMessage, unhex
 from oracle.store.artefacts import ArtefactError, check_files, read_manifest
 
 

@@ -18,7 +18,7 @@ from synthetic_round import (
     scored,
 )
 
-from oracle.operator.evaluate import Evaluation, EvaluationError, evaluate
+from oracle.evaluation.evaluate import Evaluation, EvaluationError, evaluate
 from oracle.scoring.limits import SCALE
 from oracle.settlement.payout import Template
 from oracle.settlement.reference import ReferencePool, RoundTerms, Stakes

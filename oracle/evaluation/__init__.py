@@ -1,0 +1,1 @@
+"""From a round's inputs to its result, and back from a folder to the inputs."""

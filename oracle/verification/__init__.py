@@ -1,0 +1,1 @@
+"""Checks what operators did, from artefacts and the chain alone."""
