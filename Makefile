@@ -80,6 +80,9 @@ abi: setup ## Rewrite the contract interfaces that travel with the package.
 lock: .tools/.uv ## Resolve the lock files anew.
 	.tools/bin/uv pip compile pyproject.toml --all-extras --group dev --generate-hashes --universal \
 	  --no-emit-index-url --python-version 3.11 --upgrade --quiet -o requirements.lock
+	.tools/bin/uv pip compile pyproject.toml requirements-operator.in --extra postgres --extra aws \
+	  --constraint requirements.lock --generate-hashes --universal --no-emit-index-url \
+	  --python-version 3.11 --upgrade --quiet -o requirements-operator.lock
 	.tools/bin/uv pip compile requirements-market.in --no-deps --generate-hashes \
 	  --no-emit-index-url --python-version 3.11 --quiet -o requirements-market.lock
 	.tools/bin/uv pip compile requirements-scoring.in --generate-hashes --universal \

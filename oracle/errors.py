@@ -43,9 +43,13 @@ class UnreachableError(AssayError):
 
 
 class DifferenceError(AssayError):
-    """Verification found something that is not as published."""
+    """Verification found something that is not as published; ``path`` is the file, if it is one."""
 
     exit_code, code = Exit.DIFFERENT, "different"
+
+    def __init__(self, message: str, fix: str = "", path: str = "") -> None:
+        super().__init__(message, fix)
+        self.path = path
 
 
 class EnvironmentLacksError(AssayError):

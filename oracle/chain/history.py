@@ -39,18 +39,17 @@ class Replayed:
 
 
 class PoolHistory:
-    """The pool's events, read over the reader's endpoint."""
+    """The pool's events, from where the reader takes them."""
 
     def __init__(self, reader: PoolReader) -> None:
         self._reader = reader
 
     def settled_span(self, number: int) -> Span | None:
         """Where round ``number`` settled, or None if it has not."""
-        events = self._reader.pool.events
-        with readable(self._reader.url):
-            filters = {"argument_filters": {"round": number}, "from_block": 0}
-            begun = events.RoundBegun().get_logs(**filters)
-            settled = events.RoundSettled().get_logs(**filters)
+        reader, events = self._reader, self._reader.pool.events
+        last, filters = reader.newest().number, {"round": number}
+        begun = reader.logs.logs(events.RoundBegun, filters, 0, last)
+        settled = reader.logs.logs(events.RoundSettled, filters, 0, last)
         if not begun or not settled:
             return None
         return Span(number, begun[0]["blockNumber"], settled[0]["blockNumber"])
@@ -84,16 +83,16 @@ class PoolHistory:
         return result
 
     def _events(self, span: Span) -> list[PoolEvent]:
-        events = self._reader.pool.events
-        with readable(self._reader.url):
-            found = [
-                log
-                for name in POOL_EVENTS
-                for log in events[name]().get_logs(from_block=span.first, to_block=span.last)
-            ]
-            found.sort(key=lambda log: (log["blockNumber"], log["logIndex"]))
+        reader, events = self._reader, self._reader.pool.events
+        found = [
+            log
+            for name in POOL_EVENTS
+            for log in reader.logs.logs(events[name], {}, span.first, span.last)
+        ]
+        found.sort(key=lambda log: (log["blockNumber"], log["logIndex"]))
+        with readable(reader.url):
             blocks = {log["blockNumber"] for log in found}
-            times = {n: self._reader.web3.eth.get_block(n)["timestamp"] for n in blocks}
+            times = {n: reader.web3.eth.get_block(n)["timestamp"] for n in blocks}
         return [PoolEvent(log["event"], log["args"], times[log["blockNumber"]]) for log in found]
 
     def compare(self, expected: ReferencePool, span: Span) -> None:

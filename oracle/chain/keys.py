@@ -1,4 +1,7 @@
-"""Keys as eth-account keystores (encrypted JSON); a key never reaches a log or an error text."""
+"""Keys in files: eth-account keystores (encrypted JSON), and environment files.
+
+A key never reaches a log or an error text.
+"""
 
 import json
 import os
@@ -16,6 +19,9 @@ DEV_MNEMONIC = "test test test test test test test test test test test junk"
 
 DEV_ACCOUNTS = 64
 """How many of its accounts a devnet funds."""
+
+KEY_VARIABLE = "ASSAY_OPERATOR_KEY"
+_OTHERS_MAY = 0o077
 
 
 def dev_account(index: int) -> LocalAccount:
@@ -45,6 +51,32 @@ def load_keystore(path: Path, password_file: Path) -> LocalAccount:
         raise InputError(
             f"{path} cannot be opened with the password in {password_file}",
             "check that both belong together",
+        ) from None
+
+
+def load_env_file(path: Path) -> LocalAccount:
+    """The account whose key is in the line ``ASSAY_OPERATOR_KEY=0x...`` of ``path``.
+
+    The file must be of mode 0600 or stricter. Other lines are left alone, so that a service
+    manager may read the same file.
+    """
+    if path.exists() and path.stat().st_mode & _OTHERS_MAY:
+        raise RefusedError(
+            f"{path} holds a key and may be read by others", f"run: chmod 600 {path}"
+        )
+    text = _text(path)
+    lines = (line.strip().removeprefix("export ").partition("=") for line in text.splitlines())
+    found = [value.strip().strip("\"'") for name, _, value in lines if name.strip() == KEY_VARIABLE]
+    if len(found) != 1:
+        raise InputError(
+            f"{path} has {len(found)} lines {KEY_VARIABLE}=..., not one",
+            f"write one line {KEY_VARIABLE}=0x and 64 hex digits",
+        )
+    try:
+        return Account.from_key(bytes.fromhex(found[0].removeprefix("0x")))
+    except ValueError:
+        raise InputError(
+            f"{path}: {KEY_VARIABLE} is no private key", "it is 0x and 64 hex digits"
         ) from None
 
 

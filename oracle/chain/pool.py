@@ -11,10 +11,12 @@ from web3.types import TxReceipt
 
 from oracle.chain.abi import abi
 from oracle.chain.reader import PoolReader
-from oracle.chain.sender import Sender
+from oracle.chain.sender import Sending
+from oracle.errors import InputError
 from oracle.settlement.batches import Batch
 from oracle.settlement.intents import ALL_WEI, StakeAction, StakeIntent, StakeMandate
-from oracle.settlement.typed_data import SPEC_HASH, Commit
+from oracle.settlement.specs import SPECS
+from oracle.settlement.typed_data import SPEC, Commit, Confirm, Statement
 from oracle.settlement.units import WEI_PER_UNIT
 
 
@@ -32,15 +34,24 @@ class PoolWriter:
     """Calls on behalf of ``sender``'s account."""
 
     reader: PoolReader
-    sender: Sender
+    sender: Sending
 
     def announce(
-        self, number: int, opens: int, closes: int, horizon: int, phi: int, series_hash: bytes
+        self,
+        number: int,
+        opens: int,
+        closes: int,
+        horizon: int,
+        phi: int,
+        series_hash: bytes,
+        spec: str = SPEC,
     ) -> TxReceipt:
         """Announces a round; ``series_hash``, of the returns that ``phi`` (at 10^-6) follows from,
-        may be zeros only where phi is 1."""
+        may be zeros only where phi is 1. ``spec`` names what the round is evaluated by."""
+        if spec not in SPECS:
+            raise InputError(f"there is no specification {spec!r}", f"one of {', '.join(SPECS)}")
         call = self.reader.oracle.functions.announce(
-            number, opens, closes, horizon, phi, series_hash, SPEC_HASH
+            number, opens, closes, horizon, phi, series_hash, SPECS[spec].hash
         )
         return self.sender.send(call)
 
@@ -55,7 +66,7 @@ class PoolWriter:
 
     def settle(self, number: int, batch: Batch, following: bytes) -> TxReceipt:
         call = self.reader.pool.functions.settle(number, batch.start, following, list(batch.words))
-        return self.sender.send(call)
+        return self.sender.send(call, access_list=True)
 
     def end_void(self, number: int) -> TxReceipt:
         return self.sender.send(self.reader.pool.functions.end_void(number))
@@ -75,12 +86,46 @@ class PoolWriter:
     def flush_burn(self) -> TxReceipt:
         return self.sender.send(self.reader.pool.functions.flush_burn())
 
+    def challenge(self, number: int, evidence: bytes) -> TxReceipt:
+        """Challenges a round's commit; ``evidence`` is the SHA-256 of what speaks against it.
+
+        Approves the bond first where that is needed.
+        """
+        self._approve(self.reader.addresses.oracle, self.reader.bond() * WEI_PER_UNIT)
+        return self.sender.send(self.reader.oracle.functions.challenge(number, evidence))
+
+    def confirm(
+        self, committed: Commit, confirm: Confirm, signatures: Sequence[bytes]
+    ) -> TxReceipt:
+        """Answers a challenge of ``committed`` by what a super-quorum signed."""
+        call = self.reader.oracle.functions.confirm(
+            confirm.round,
+            confirm.announce_hash,
+            committed.result.argument(),
+            confirm.result.argument(),
+            list(signatures),
+        )
+        return self.sender.send(call)
+
+    def report_equivocation(
+        self, first: Statement, second: Statement, signatures: tuple[bytes, bytes]
+    ) -> TxReceipt:
+        """Has an operator revoked that signed both statements, each over one matter."""
+        call = self.reader.oracle.functions.report_equivocation(
+            first.round, first.argument(), second.argument(), *signatures
+        )
+        return self.sender.send(call)
+
+    def settle_bond(self, number: int) -> TxReceipt:
+        """Sends an answered challenge's bond where it belongs."""
+        return self.sender.send(self.reader.oracle.functions.settle_bond(number))
+
     # ------------------------------------------------------------------ models
 
     def reserve(self, name_hash: bytes) -> Reservation:
         """Reserves a model's name without showing it, so that nobody who sees it on its way in
         ``register`` can take it first."""
-        owner, salt = self.sender.account.address, secrets.token_bytes(32)
+        owner, salt = self.sender.signer.address, secrets.token_bytes(32)
         commitment = keccak(encode(["bytes32", "address", "bytes32"], [name_hash, owner, salt]))
         self.sender.send(self.reader.registry.functions.reserve(commitment))
         reserved_at = self.reader.reserved_at(commitment)
@@ -115,7 +160,7 @@ class PoolWriter:
         token = self.reader.web3.eth.contract(
             address=self.reader.addresses.token, abi=abi("ChildNmr")
         )
-        allowed = token.functions.allowance(self.sender.account.address, spender).call()
+        allowed = token.functions.allowance(self.sender.signer.address, spender).call()
         if allowed >= wei:
             return
         if allowed:

@@ -1,117 +1,56 @@
 """Reading one tournament's contracts, every answer pinned to a block."""
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from eth_utils import is_address, to_checksum_address
 from web3 import Web3
-from web3.contract import Contract
 
-from oracle.chain.abi import abi
-from oracle.chain.rpc import Block, block, connect, last_block_before, readable
-from oracle.errors import InputError, RefusedError, UnreachableError
+from oracle.chain.logs import LogSource
+from oracle.chain.rpc import Block, block, readable
+from oracle.chain.views import Addresses, Views
+from oracle.errors import RefusedError
 from oracle.settlement.manifest import CloseBlock
 from oracle.settlement.payout import Template
 from oracle.settlement.reference import Clocks, ReferencePool, Stakes
+from oracle.settlement.reference_oracle import BOND_PART, MIN_BOND
 from oracle.settlement.rounds import RoundFacts, Status
 from oracle.settlement.typed_data import Announcement, Commit
-from oracle.settlement.units import LANES_PER_WORD, words_for
+from oracle.settlement.units import LANES_PER_WORD, WEI_PER_UNIT, words_for
 from oracle.settlement.words import QueueRecord, decode_lane, decode_record, split_word
 
 _PAGE = 1024
-_BLOCK_SECONDS = 60
-_POLL_SECONDS = 0.2
 _MODEL_SHIFT = 160
+
+__all__ = ["Addresses", "Challenge", "PoolReader"]
 
 
 @dataclass(frozen=True, slots=True)
-class Addresses:
-    """A tournament's contracts; the pool names the others."""
+class Challenge:
+    """A round's challenge: ``bond`` in U, ``outcome`` as in ``reference_oracle.Outcome``,
+    ``evidence`` the hash that its challenger named."""
 
-    chain_id: int
-    pool: str
-    oracle: str
-    registry: str
-    relay: str
-    token: str
-    burn_vault: str
-    tournament: int
+    challenger: str
+    challenged_at: int
+    bond: int
+    outcome: int
+    bond_settled: bool
+    challenge_id: bytes
+    evidence: bytes
 
 
-class PoolReader:
-    """Reads the contracts of one tournament over one endpoint."""
+class PoolReader(Views):
+    """Reads the contracts of one tournament.
 
-    def __init__(self, web3: Web3, url: str, pool: str) -> None:
-        self.web3, self.url = web3, url
-        self._announced: dict[int, Announcement] = {}
+    ``at`` is the block a reading is pinned to, the newest one where it is None.
+    """
+
+    def __init__(self, web3: Web3, url: str, pool: str, logs: LogSource | None = None) -> None:
+        super().__init__(web3, url, pool, logs)
+        self._announced: dict[int, tuple[Announcement, int]] = {}
         self._templates: dict[bytes, Template] = {}
         self._members: dict[int, list[str]] = {}
-        self.pool = self._contract("StakePool", pool)
-        with readable(url):
-            self.oracle = self._contract("RoundOracle", self.pool.functions.ORACLE().call())
-            self.registry = self._contract("ModelRegistry", self.pool.functions.REGISTRY().call())
-            self.relay = self._contract("StakeRelay", self.pool.functions.RELAY().call())
-            self.addresses = Addresses(
-                chain_id=web3.eth.chain_id,
-                pool=self.pool.address,
-                oracle=self.oracle.address,
-                registry=self.registry.address,
-                relay=self.relay.address,
-                token=self.pool.functions.TOKEN().call(),
-                burn_vault=self.pool.functions.BURN_VAULT().call(),
-                tournament=self.oracle.functions.TOURNAMENT().call(),
-            )
-
-    @classmethod
-    def open(cls, url: str, pool: str, chain_id: int | None = None) -> "PoolReader":
-        """A reader of the pool at address ``pool``; checks the chain id if it is given."""
-        if not is_address(pool):
-            raise InputError(f"{pool!r} is not an address")
-        web3 = connect(url, chain_id)
-        with readable(url):
-            if not web3.eth.get_code(to_checksum_address(pool)):
-                raise InputError(
-                    f"there is no contract at {pool} on chain {web3.eth.chain_id}",
-                    "check the pool's address and that the RPC serves its chain",
-                )
-        return cls(web3, url, pool)
-
-    def _contract(self, name: str, address: str) -> Contract:
-        return self.web3.eth.contract(address=to_checksum_address(address), abi=abi(name))
-
-    # ------------------------------------------------------------------ blocks
-
-    def newest(self) -> Block:
-        with readable(self.url):
-            return block(self.web3, "latest")
-
-    def finalized(self) -> Block:
-        with readable(self.url):
-            return block(self.web3, "finalized")
-
-    def await_time(self, timestamp: int) -> None:
-        """Returns once a block has ``timestamp`` or a later one."""
-        seconds = max(0, timestamp - self.newest().timestamp) + _BLOCK_SECONDS
-        deadline = time.monotonic() + seconds
-        while self.newest().timestamp < timestamp:
-            if time.monotonic() > deadline:
-                raise UnreachableError(
-                    f"no block of time {timestamp} or later in {seconds} s",
-                    "see whether the chain goes on",
-                )
-            time.sleep(_POLL_SECONDS)
-
-    def close_block(self, closes: int) -> CloseBlock:
-        """The last block before ``closes``, among the finalized ones."""
-        finalized = self.finalized()
-        if finalized.timestamp < closes:
-            raise UnreachableError("the close is not final yet at this endpoint", "try again later")
-        with readable(self.url):
-            found = last_block_before(self.web3, closes, finalized)
-        return CloseBlock(number=found.number, hash=found.hash, timestamp=found.timestamp)
 
     # ------------------------------------------------------------------ fixed at construction
 
@@ -141,46 +80,59 @@ class PoolReader:
 
     # ------------------------------------------------------------------ operators
 
-    def operators(self) -> list[str]:
+    def operators(self, at: int | None = None) -> list[str]:
         """Every operator there ever was, in the order of their registration."""
-        return self._call(self.oracle.functions.signers())
+        return self._call(self.oracle.functions.signers(), at)
 
-    def members(self, number: int) -> list[str]:
+    def members(self, number: int, at: int | None = None) -> list[str]:
         """The operators that round ``number`` was announced with, whatever became of them."""
-        epoch = self._epoch(number)
-        if epoch not in self._members:
-            self._members[epoch] = self._call(self.oracle.functions.members(epoch))
-        return self._members[epoch]
+        announced = self._round(number, at)["epoch"]
+        if announced in self._members:
+            return self._members[announced]
+        epoch = announced or self._named(self.oracle.functions.latest(), at)["epoch"]
+        found = self._call(self.oracle.functions.members(epoch), at)
+        # Rounds of an epoch have the same members for ever; a block that may go proves nothing.
+        if announced and at is not None and at <= self._final:
+            self._members[epoch] = found
+        return found
 
-    def signers(self, number: int) -> list[str]:
-        """Those of ``members`` whose signatures count now: neither revoked nor suspended."""
-        epoch = self._epoch(number)
+    def signers(self, number: int, at: int | None = None) -> list[str]:
+        """Those of ``members`` whose signatures count: neither revoked nor suspended."""
+        epoch = self._epoch(number, at)
         is_signer = self.oracle.functions.is_signer
-        return [who for who in self.members(number) if self._call(is_signer(who, epoch))]
+        members = self.members(number, at)
+        return [who for who in members if self._call(is_signer(who, epoch), at)]
 
-    def needed(self, number: int) -> int:
+    def needed(self, number: int, at: int | None = None) -> int:
         """How many operators must sign round ``number``'s commit."""
-        return self._round(number)["threshold"] or self._call(self.oracle.functions.threshold())
+        threshold = self.oracle.functions.threshold()
+        return self._round(number, at)["threshold"] or self._call(threshold, at)
 
-    def receipts_needed(self, number: int) -> int:
+    def super_quorum(self, number: int, at: int | None = None) -> int:
+        """How many operators must answer a challenge of the announced round; 0: nobody can."""
+        return self._round(number, at)["super_quorum"]
+
+    def receipts_needed(self, number: int, at: int | None = None) -> int:
         """How many operators' receipts make a submission count: one more than may be lying."""
-        return len(self.members(number)) - self.needed(number) + 1
+        return len(self.members(number, at)) - self.needed(number, at) + 1
 
-    def _epoch(self, number: int) -> int:
-        """The round's epoch; of a round that was not announced, what it would be now."""
-        return self._round(number)["epoch"] or self._named(self.oracle.functions.latest())["epoch"]
+    def _epoch(self, number: int, at: int | None = None) -> int:
+        """The round's epoch; of a round that was not announced, what it would be then."""
+        latest = self.oracle.functions.latest()
+        return self._round(number, at)["epoch"] or self._named(latest, at)["epoch"]
 
     # ------------------------------------------------------------------ rounds
 
-    def last_phi(self) -> int:
+    def last_phi(self, at: int | None = None) -> int:
         """phi of the last announced round at 10^-6, 1 before the first: the next is a step away."""
-        return self._named(self.oracle.functions.latest())["phi"]
+        return self._named(self.oracle.functions.latest(), at)["phi"]
 
-    def announced(self, number: int) -> Announcement | None:
+    def announced(self, number: int, at: int | None = None) -> Announcement | None:
         """What round ``number`` was announced with, or None; remembered once it is final."""
         if number in self._announced:
-            return self._announced[number]
-        log = self._log(self.oracle.events.Announced, number)
+            announced, since = self._announced[number]
+            return announced if at is None or since <= at else None
+        log = self._log(self.oracle.events.Announced, number, at)
         if log is None:
             return None
         names = ("opens", "closes", "horizon", "phi", "series_hash", "spec_hash", "epoch")
@@ -188,33 +140,31 @@ class PoolReader:
             pool=self.addresses.pool,
             tournament=self.addresses.tournament,
             round=number,
-            template=self._template(log["args"]["template_hash"]),
+            template=self._template(log["args"]["template_hash"], log["blockNumber"]),
             **{name: log["args"][name] for name in names},
         )
-        if log["blockNumber"] <= self.finalized().number:
-            self._announced[number] = announced
+        if self._is_final(log["blockNumber"]):
+            self._announced[number] = announced, log["blockNumber"]
         return announced
 
-    def _template(self, hashed: bytes) -> Template:
+    def _template(self, hashed: bytes, at: int) -> Template:
         """The payout rule with a hash; rules are added, never changed."""
         if hashed not in self._templates:
-            with readable(self.url):
-                logs = self.oracle.events.TemplateAdded().get_logs(
-                    argument_filters={"template_hash": hashed}, from_block=0
-                )
+            added = self.oracle.events.TemplateAdded
+            logs = self._logs(added, {"template_hash": hashed}, at)
             kinds, multipliers, *rest = logs[0]["args"]["template"].values()
             self._templates[hashed] = Template(tuple(kinds), tuple(multipliers), *rest)
         return self._templates[hashed]
 
-    def sealed(self, number: int) -> bytes:
+    def sealed(self, number: int, at: int | None = None) -> bytes:
         """The round's announce hash until its commit, then the commit's struct hash."""
-        return self._call(self.oracle.functions.sealed(number))
+        return self._call(self.oracle.functions.sealed(number), at)
 
-    def committed(self, number: int) -> Commit | None:
+    def committed(self, number: int, at: int | None = None) -> Commit | None:
         """The result in force of round ``number``, or None: committed, or confirmed after that."""
-        announced = self.announced(number)
+        announced = self.announced(number, at)
         events = self.oracle.events
-        log = self._log(events.Confirmed, number) or self._log(events.Committed, number)
+        log = self._log(events.Confirmed, number, at) or self._log(events.Committed, number, at)
         if log is None or announced is None:
             return None
         names = ("close_block_hash", "chain_head", "at_risk", "words", "manifest", "meta_root")
@@ -227,11 +177,22 @@ class PoolReader:
             **{name: log["args"][name] for name in names},
         )
 
-    def _log(self, event: Any, number: int) -> Any:
-        """The one log of ``event`` for a round, or None."""
-        with readable(self.url):
-            logs = event().get_logs(argument_filters={"round": number}, from_block=0)
-        return logs[-1] if logs else None
+    def challenge_of(self, number: int, at: int | None = None) -> Challenge | None:
+        """The round's challenge, answered or not, or None."""
+        found = self._named(self.oracle.functions.challenge_of(number), at)
+        if not found["challenged_at"]:
+            return None
+        log = self._log(self.oracle.events.Challenged, number, at)
+        return None if log is None else Challenge(**found, evidence=log["args"]["evidence"])
+
+    def tokens_of(self, account: str) -> int:
+        """U that ``account`` holds outside of the pool."""
+        token = self._contract("ChildNmr", self.addresses.token)
+        return self._call(token.functions.balanceOf(account)) // WEI_PER_UNIT
+
+    def bond(self) -> int:
+        """U that a challenge would take now: 0.1 % of all stake, at least 100 NMR."""
+        return max(MIN_BOND, self.totals()["staked"] // BOND_PART)
 
     def state(self, at: int | None = None) -> dict[str, Any]:
         """The pool's progress: head, begun, next_word, last_announced and so on."""
@@ -244,35 +205,32 @@ class PoolReader:
     def round_state(self, number: int, at: int | None = None) -> dict[str, Any]:
         return self._named(self.pool.functions.round_state(number), at)
 
-    def _call(self, function: Any, at: int | None = None) -> Any:
-        """What a view answers at block ``at``, or at the newest one."""
-        with readable(self.url):
-            return function.call(block_identifier="latest" if at is None else at)
-
-    def _named(self, function: Any, at: int | None = None) -> dict[str, Any]:
-        """A view's struct as a mapping by field name."""
-        values = self._call(function, at)
-        names = [part["name"] for part in function.abi["outputs"][0]["components"]]
-        return dict(zip(names, values, strict=True))
-
-    def cursor(self, number: int) -> bytes | None:
+    def cursor(self, number: int, at: int | None = None) -> bytes | None:
         """Link of the next batch of a begun round, or None before it begins."""
-        state = self.state()
+        state = self.state(at)
         if state["head"] != number or not state["begun"]:
             return None
-        return self.round_state(number)["cursor"]
+        return self.round_state(number, at)["cursor"]
 
-    def chain_head(self, number: int) -> bytes:
-        return self._round(number)["chain_head"]
+    def chain_head(self, number: int, at: int | None = None) -> bytes:
+        """Link of a committed round's first batch."""
+        return self._round(number, at)["chain_head"]
 
-    def target(self) -> int:
-        """The round that a stake action joins now."""
-        return self._call(self.pool.functions.target())
+    def last_close(self, at: int | None = None) -> int:
+        """Close of the last announced round, 0 before the first."""
+        return self._named(self.oracle.functions.latest(), at)["closes"]
 
-    def client(self) -> str:
-        """What the node calls itself."""
+    def flushed_at(self, at: int) -> int:
+        """When burns were last sent to the burn vault; before the first time, the first close."""
+        flushed = self._logs(self.pool.events.BurnFlushed, {}, at)
+        if not flushed:
+            return self.round_state(1, at)["close"]
         with readable(self.url):
-            return self.web3.client_version
+            return block(self.web3, flushed[-1]["blockNumber"]).timestamp
+
+    def target(self, at: int | None = None) -> int:
+        """The round that a stake action joins."""
+        return self._call(self.pool.functions.target(), at)
 
     def open_rounds(self, at: Block) -> Iterator[RoundFacts]:
         """Rounds from the head to the last announced or skipped one, as of ``at``."""
@@ -303,6 +261,7 @@ class PoolReader:
             queue_empty=not waiting["queue_head"],
             skipped=waiting["skipped"],
             void_at=waiting["void_at"] or None,
+            challenged_at=known["challenged_at"] or None,
         )
 
     def _round(self, number: int, at: int | None = None) -> dict[str, Any]:

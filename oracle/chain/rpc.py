@@ -1,6 +1,6 @@
-"""One JSON-RPC endpoint, with errors a person can act on."""
+"""A chain behind one or several JSON-RPC endpoints, with errors a person can act on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -10,9 +10,15 @@ from web3 import Web3
 from web3.exceptions import BlockNotFound, ContractLogicError, Web3Exception
 from web3.types import BlockIdentifier
 
+from oracle.chain.endpoint import host
+from oracle.chain.endpoints import Endpoints
+from oracle.chain.provider import EndpointsProvider
 from oracle.errors import InputError, RefusedError, UnreachableError
 
-_TIMEOUT_SECONDS = 20
+AGREE = 2
+"""Endpoints that must give the same answer, where there are so many."""
+STALE_SECONDS = 30.0
+"""How far an endpoint's newest block may lie behind another's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +41,6 @@ def _checked(url: str) -> None:
         raise InputError(
             "the RPC address is not of the form http://host:port", "pass it again, corrected"
         )
-
-
-def host(url: str) -> str:
-    """The endpoint without path and credentials: endpoint URLs often hold a secret."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
 
 
 def revert_reason(error: ContractLogicError) -> str:
@@ -71,18 +71,34 @@ def readable(url: str) -> Iterator[None]:
         raise UnreachableError(f"{host(url)} answered with an error: {error}") from error
 
 
-def connect(url: str, chain_id: int | None = None) -> Web3:
-    """A client for ``url``; checks that it answers and, if given, for which chain."""
-    _checked(url)
-    web3 = Web3(Web3.HTTPProvider(url, request_kwargs={"timeout": _TIMEOUT_SECONDS}))
-    with readable(url):
-        answered = web3.eth.chain_id
-    if chain_id is not None and answered != chain_id:
-        raise UnreachableError(
-            f"{host(url)} serves chain {answered}, expected chain {chain_id}",
-            "pass the RPC address of the right chain",
-        )
-    return web3
+def connect(
+    urls: str | Sequence[str],
+    chain_id: int | None = None,
+    agree: int = AGREE,
+    *,
+    solo: bool = True,
+    stale_seconds: float = STALE_SECONDS,
+) -> Web3:
+    """A client for the chain at one or several addresses; ``endpoints_of`` tells their health.
+
+    Answers that cannot change are asked of ``agree`` endpoints; with ``solo`` false nothing is
+    answered while fewer than these are healthy. Raises UnreachableError where no endpoint answers,
+    or for another chain than ``chain_id``.
+    """
+    addresses = [urls] if isinstance(urls, str) else list(dict.fromkeys(urls))
+    if not addresses:
+        raise InputError("no RPC address is given", "pass at least one, http://host:port")
+    for url in addresses:
+        _checked(url)
+    endpoints = Endpoints(addresses, chain_id, agree=agree, solo=solo, stale_seconds=stale_seconds)
+    _ = endpoints.chain_id  # asks
+    return Web3(EndpointsProvider(endpoints))
+
+
+def endpoints_of(web3: Web3) -> Endpoints:
+    """The endpoints behind a client made by ``connect``."""
+    assert isinstance(web3.provider, EndpointsProvider), "a client of connect"
+    return web3.provider.endpoints
 
 
 def block(web3: Web3, which: BlockIdentifier) -> Block:

@@ -1,54 +1,62 @@
 """Sending transactions: simulate, sign, send, wait, check."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
-from eth_account.signers.local import LocalAccount
 from web3 import Web3
 from web3.contract.contract import ContractFunction
 from web3.exceptions import TimeExhausted
 from web3.types import TxReceipt
 
+from oracle.chain.drafts import draft, require_funds
+from oracle.chain.fees import market
 from oracle.chain.rpc import readable
+from oracle.chain.signing import Signer
 from oracle.errors import RefusedError, UnreachableError
 
-_GAS_MARGIN_PERCENT = 125
 _RECEIPT_SECONDS = 60
+
+
+class Sending(Protocol):
+    """What sends calls for one account: a ``Sender`` or an ``Outbox``."""
+
+    @property
+    def signer(self) -> Signer: ...
+
+    def send(self, call: ContractFunction, *, access_list: bool = False) -> TxReceipt:
+        """Runs ``call`` as a transaction and returns its receipt, that of a success.
+
+        With ``access_list`` the transaction names the storage that it touches, if that costs less.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Sends from one account over one endpoint."""
+    """Sends from one account, once, and keeps nothing: for a person who looks on."""
 
     web3: Web3
     url: str
-    account: LocalAccount
+    signer: Signer
 
-    def send(self, call: ContractFunction) -> TxReceipt:
+    def send(self, call: ContractFunction, *, access_list: bool = False) -> TxReceipt:
         """Runs ``call`` as a transaction; a call the contract would refuse is never sent."""
+        address = self.signer.address
         with readable(self.url):
-            gas = call.estimate_gas({"from": self.account.address})
-            transaction = call.build_transaction(self._fields(gas))
-            signed = self.account.sign_transaction(transaction)
-            digest = self.web3.eth.send_raw_transaction(signed.raw_transaction)
-            return self._wait(bytes(digest), call.fn_name)
-
-    def _fields(self, gas: int) -> Any:
-        base = self.web3.eth.get_block("latest")["baseFeePerGas"]
-        tip = self.web3.eth.max_priority_fee
-        return {
-            "from": self.account.address,
-            "nonce": self.web3.eth.get_transaction_count(self.account.address, "pending"),
-            "gas": gas * _GAS_MARGIN_PERCENT // 100,
-            "maxFeePerGas": 2 * base + tip,
-            "maxPriorityFeePerGas": tip,
-            "chainId": self.web3.eth.chain_id,
-        }
+            made = draft(self.web3, call, address, access_list=access_list)
+            offer = market(self.web3)
+            require_funds(self.web3, address, made.call, made.gas * offer.max_fee)
+            nonce = self.web3.eth.get_transaction_count(address, "pending")  # type: ignore[arg-type]
+            fields = made.fields(self.web3.eth.chain_id, nonce, offer)
+            signed = self.signer.sign_transaction(fields)
+            self.web3.eth.send_raw_transaction(signed.raw)
+            return self._wait(signed.hash, made.call)
 
     def _wait(self, digest: bytes, name: str) -> TxReceipt:
         try:
             receipt = self.web3.eth.wait_for_transaction_receipt(
-                digest, timeout=_RECEIPT_SECONDS, poll_latency=0.05
+                digest,  # type: ignore[arg-type]
+                timeout=_RECEIPT_SECONDS,
+                poll_latency=0.05,
             )
         except TimeExhausted:
             raise UnreachableError(

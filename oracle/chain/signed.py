@@ -6,14 +6,14 @@ Amounts are decimal strings of wei; the signature is good for one chain and one 
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from eth_account.signers.local import LocalAccount
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from oracle.chain.reader import Addresses
+from oracle.chain.signing import Signer, sign
 from oracle.errors import DifferenceError, InputError
 from oracle.settlement.intents import StakeIntent, StakeMandate
 from oracle.settlement.manifest import canonical
-from oracle.settlement.typed_data import Domain, message, recover
+from oracle.settlement.typed_data import Domain, recover
 from oracle.store.artefacts import write_file
 
 _Address = Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{40}$")]
@@ -73,7 +73,7 @@ class SignedMandate(_Signed):
         return StakeMandate(**{**fields, **numbers, "models": tuple(fields["models"])})
 
 
-def sign_intent(intent: StakeIntent, where: Addresses, owner: LocalAccount) -> SignedIntent:
+def sign_intent(intent: StakeIntent, where: Addresses, owner: Signer) -> SignedIntent:
     shown = {name: getattr(intent, name) for name in intent.fields}
     return SignedIntent(
         chain_id=where.chain_id,
@@ -83,7 +83,7 @@ def sign_intent(intent: StakeIntent, where: Addresses, owner: LocalAccount) -> S
     )
 
 
-def sign_mandate(mandate: StakeMandate, where: Addresses, owner: LocalAccount) -> SignedMandate:
+def sign_mandate(mandate: StakeMandate, where: Addresses, owner: Signer) -> SignedMandate:
     shown = {name: getattr(mandate, name) for name in mandate.fields}
     numbers = {name: str(shown[name]) for name in ("max_deposit", "max_release", "salt")}
     return SignedMandate(
@@ -117,9 +117,9 @@ def signature_of(signed: SignedIntent | SignedMandate) -> bytes:
     return bytes.fromhex(signed.signature[2:])
 
 
-def _sign(struct: Any, where: Addresses, owner: LocalAccount) -> str:
+def _sign(struct: Any, where: Addresses, owner: Signer) -> str:
     domain = Domain(where.chain_id, where.relay)
-    return "0x" + bytes(owner.sign_message(message(struct, domain)).signature).hex()
+    return "0x" + sign(owner, struct, domain).hex()
 
 
 def _load(kind: type[Any], path: Path, what: str) -> Any:

@@ -18,13 +18,18 @@ _COMMANDS = {
     "score": "compute a submission's exact scores",
     "diagnostics": "score models on the past eras of a data set",
     "audit": "look at a submission before staking on it",
+    "simulate": "what may become of a stake over many rounds",
     "submit": "send a model's predictions to the operators",
+    "history": "look at what a model's submissions looked like to the operators",
+    "targets": "put a round's targets into the operators' vaults",
     "models": "register models and look them up",
     "stake": "deposit, release, claim and look at stakes",
     "mandate": "let somebody else stake for you, within bounds",
     "round": "announce rounds, look at them, keep them going",
     "operator": "run an oracle operator",
     "verify": "recompute a round from its artefacts and the chain",
+    "watch": "verify every round, and challenge what is wrong",
+    "dispute": "challenge a round that leaves out a submission",
 }
 
 

@@ -174,11 +174,11 @@ def command(
     if multipliers:
         rule = with_multipliers(rule, multipliers)
     if clip_up is not None:
-        rule = replace(rule, clip_up=_exact(clip_up, RATE_ONE, "--clip-up"))
+        rule = replace(rule, clip_up=exact(clip_up, RATE_ONE, "--clip-up"))
     if clip_down is not None:
-        rule = replace(rule, clip_down=_exact(clip_down, RATE_ONE, "--clip-down"))
+        rule = replace(rule, clip_down=exact(clip_down, RATE_ONE, "--clip-down"))
     if kappa is not None:
-        rule = replace(rule, kappa=_exact(kappa, MILLIONTH, "--kappa"))
+        rule = replace(rule, kappa=exact(kappa, MILLIONTH, "--kappa"))
     question = Question(
         file=file,
         history=history,
@@ -186,7 +186,7 @@ def command(
         rules=by_number(number),
         template=rule,
         stake=stake,
-        phi=_exact(phi, MILLIONTH, "--phi"),
+        phi=exact(phi, MILLIONTH, "--phi"),
         at_risk=at_risk,
         feature_set=features,
         target=target,
@@ -242,7 +242,7 @@ def with_multipliers(template: "Template", texts: tuple[str, ...]) -> "Template"
         except click.BadParameter as error:
             raise InputError(f"--multiplier {text}: {error.message}") from None
         kinds.append(SCORE_KINDS[kind.upper()])
-        numbers.append(_exact(share, MILLIONTH, f"--multiplier {kind}"))
+        numbers.append(exact(share, MILLIONTH, f"--multiplier {kind}"))
     if len(kinds) > 3 or len(set(kinds)) < len(kinds):
         raise InputError("--multiplier: at most three, and each kind once")
     empty = 3 - len(kinds)
@@ -255,7 +255,7 @@ def with_multipliers(template: "Template", texts: tuple[str, ...]) -> "Template"
     )
 
 
-def _exact(value: Fraction, scale: int, what: str) -> int:
+def exact(value: Fraction, scale: int, what: str) -> int:
     scaled = value * scale
     if scaled.denominator != 1:
         raise InputError(f"{what} is finer than 1/{scale}")

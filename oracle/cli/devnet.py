@@ -37,7 +37,8 @@ def command() -> None:
 
     The chain has an id of its own and publicly known keys: nothing signed there is worth anything
     elsewhere. Account 0 deploys, 1 announces rounds, 2 to 5 are operators, 6 is the guardian, 7 the
-    timelock's proposer, 8 relays stakers' signed intents, 10 to 15 hold NMR.
+    timelock's proposer, 8 relays stakers' signed intents, 9 provides targets, 10 to 15 hold NMR; 16
+    and on are further operators.
     """
 
 
@@ -45,10 +46,23 @@ def command() -> None:
 @click.option("--topology", type=click.Path(path_type=Path), help="Another topology (TOML).")
 @click.option("--base-port", type=click.IntRange(1024, 65000), help="First of the ports.")
 @click.option("--block-time", type=click.IntRange(1, 60), default=1, show_default=True)
+@click.option(
+    "--operators",
+    type=click.IntRange(3, 16),
+    help="How many operators; more than half of them sign.  [default: the topology's]",
+)
 @with_output
-def up(topology: Path | None, base_port: int | None, block_time: int, out: Output) -> None:
+def up(
+    topology: Path | None,
+    base_port: int | None,
+    block_time: int,
+    operators: int | None,
+    out: Output,
+) -> None:
     """Start a chain, deploy the contracts, start the operators; they go on in the background."""
     declared = load(topology)
+    if operators is not None:
+        declared = declared.with_operators(operators)
     if base_port is not None:
         declared = declared.moved(base_port)
     folder = _folder()

@@ -71,7 +71,7 @@ def give(
         raise InputError(f"--relayer {relayer!r} is not an address")
     if len(set(models)) > _MAX_MODELS:
         raise InputError(f"a mandate names at most {_MAX_MODELS} models")
-    reader, account = writer.reader, writer.sender.account
+    reader, account = writer.reader, writer.sender.signer
     for model in models:
         if reader.owner_of(model) != account.address:
             raise InputError(f"{account.address} does not own model {model}", "assay models list")
@@ -159,7 +159,7 @@ def use(
 def revoke(file: Path, writer: PoolWriter, out: Output) -> None:
     """End a mandate at once; only its owner."""
     mandate = load_mandate(file, writer.reader.addresses).struct()
-    account = writer.sender.account.address
+    account = writer.sender.signer.address
     if account != mandate.owner:
         raise InputError(f"the mandate is {mandate.owner}'s, not {account}'s")
     writer.revoke_mandate(mandate.hash())

@@ -31,7 +31,7 @@ def register(name: str, payout: str | None, writer: PoolWriter, out: Output) -> 
     The name is reserved first, unseen, and registered a little later. That costs the tournament's
     fee, which is burned.
     """
-    account = writer.sender.account.address
+    account = writer.sender.signer.address
     to = _address(payout, "--payout") if payout else account
     reserved = writer.reserve(keccak(text=name))
     with out.console.status("waiting until nobody can overtake the registration"):
@@ -82,7 +82,7 @@ def offer(model: int, to: str | None, writer: PoolWriter, out: Output) -> None:
 def accept(model: int, version: int | None, writer: PoolWriter, out: Output) -> None:
     """Take over MODEL, which was offered to your address."""
     writer.accept(model, writer.reader.version_of(model) if version is None else version)
-    account = writer.sender.account.address
+    account = writer.sender.signer.address
     out.say(f"model {model} is {account}'s now, and its claims are paid there")
     out.result({"model": model, "owner": account})
 

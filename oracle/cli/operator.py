@@ -4,10 +4,27 @@ from pathlib import Path
 
 import click
 
+from oracle.cli.operator_check import check_command, cost_command
+from oracle.cli.operator_setup import init_command, join_check_command, rotate_command
+from oracle.cli.operator_state import backup_command, rebuild_command, restore_command
+
 
 @click.group("operator")
 def command() -> None:
     """Run an oracle operator."""
+
+
+for _subcommand in (
+    init_command,
+    join_check_command,
+    check_command,
+    cost_command,
+    rotate_command,
+    backup_command,
+    restore_command,
+    rebuild_command,
+):
+    command.add_command(_subcommand)
 
 
 @command.command("run")

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from eth_account.signers.local import LocalAccount
 
 from oracle.chain.keys import DEV_ACCOUNTS, dev_account, load_keystore, require_dev_key
 from oracle.chain.pool import PoolWriter
 from oracle.chain.reader import PoolReader
 from oracle.chain.record import load_record
 from oracle.chain.sender import Sender
+from oracle.chain.signing import LocalSigner, Signer
 from oracle.devnet.topology import REAL_CHAINS, exact, load
 from oracle.errors import InputError, RefusedError
 from oracle.settings import Settings
@@ -47,24 +47,30 @@ def with_reader(function: _F) -> _F:
     return wrapped  # type: ignore[return-value]
 
 
-def with_writer(function: _F) -> _F:
-    """``with_reader`` and a key: hands the command a ``writer`` for the key's account."""
-
-    @click.option(
+def key_options(function: _F) -> _F:
+    """``--key``, ``--password-file`` and ``--dev-account``."""
+    keystore = click.option(
         "--key",
         type=click.Path(path_type=Path),
         help="Keystore (JSON) of the account that signs; needs --password-file.",
     )
-    @click.option(
+    password = click.option(
         "--password-file",
         type=click.Path(path_type=Path),
         help="File with the keystore's password.",
     )
-    @click.option(
+    dev = click.option(
         "--dev-account",
         type=click.IntRange(0, DEV_ACCOUNTS - 1),
         help="Publicly known development account to sign with; devnets only.",
     )
+    return keystore(password(dev(function)))
+
+
+def with_writer(function: _F) -> _F:
+    """``with_reader`` and a key: hands the command a ``writer`` for the key's account."""
+
+    @key_options
     @with_reader
     @wraps(function)
     def wrapped(
@@ -75,18 +81,30 @@ def with_writer(function: _F) -> _F:
         dev_account: int | None,
         **kwargs: Any,
     ) -> Any:
-        account = _account(reader, key, password_file, dev_account)
-        writer = PoolWriter(reader, Sender(reader.web3, reader.url, account))
+        writer = open_writer(reader, key, password_file, dev_account)
         return function(*args, writer=writer, **kwargs)
 
     return wrapped  # type: ignore[return-value]
 
 
+def open_writer(
+    reader: PoolReader, key: Path | None, password_file: Path | None, dev: int | None
+) -> PoolWriter:
+    """A writer for the account that the options of ``key_options`` name."""
+    signer = _signer(reader, key, password_file, dev)
+    return PoolWriter(reader, Sender(reader.web3, reader.url, signer))
+
+
 def _reader(rpc: str | None, pool: str | None) -> PoolReader:
+    return PoolReader.open(*where(rpc, pool))
+
+
+def where(rpc: str | None, pool: str | None) -> tuple[str, str, int | None]:
+    """RPC address, pool and, where it is known, chain id: as named, or the devnet's."""
     settings = Settings()
     rpc, pool = rpc or settings.rpc, pool or settings.pool
     if rpc and pool:
-        return PoolReader.open(rpc, pool)
+        return rpc, pool, None
     if rpc or pool:
         raise InputError("--rpc and --pool belong together", "pass both, or neither for the devnet")
     folder = settings.home / "devnet"
@@ -96,12 +114,12 @@ def _reader(rpc: str | None, pool: str | None) -> PoolReader:
         )
     record = load_record(folder / "deployment.json")
     topology = load(folder / "topology.json")
-    return PoolReader.open(topology.rpc, record.pool, record.chain_id)
+    return topology.rpc, record.pool, record.chain_id
 
 
-def _account(
+def _signer(
     reader: PoolReader, key: Path | None, password_file: Path | None, dev: int | None
-) -> LocalAccount:
+) -> Signer:
     devnet = _is_devnet(reader)
     if dev is not None:
         if not devnet:
@@ -109,7 +127,7 @@ def _account(
                 f"chain {reader.addresses.chain_id} is no devnet, and these keys are known to all",
                 "sign with --key and --password-file",
             )
-        return dev_account(dev)
+        return LocalSigner(dev_account(dev))
     if key is None or password_file is None:
         raise InputError(
             "no key to sign with",
@@ -118,7 +136,7 @@ def _account(
     account = load_keystore(key, password_file)
     if devnet:
         require_dev_key(account.address)
-    return account
+    return LocalSigner(account)
 
 
 def _is_devnet(reader: PoolReader) -> bool:

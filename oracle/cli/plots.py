@@ -35,7 +35,7 @@ def require_plots(path: Path) -> Path:
 def draw_diagnostics(report: Report, path: Path) -> None:
     """Scores of each era, or the means of several models; their sums; exposures."""
     shown = [name for name in TITLES if any(m.summary(name).eras for m in report.models)]
-    figure, grid = _figure(len(shown) + 1, 2.1, 3.2)
+    figure, grid = new_figure(len(shown) + 1, 2.1, 3.2)
     for row, name in enumerate(shown):
         bars, sums = figure.add_subplot(grid[row, 0]), figure.add_subplot(grid[row, 1])
         (_eras if len(report.models) == 1 else _means)(bars, report, name)
@@ -50,13 +50,13 @@ def draw_diagnostics(report: Report, path: Path) -> None:
         f"{names}: {len(report.eras)} eras, {report.target}, feature set {report.feature_set}",
         fontsize=11,
     )
-    _save(figure, path)
+    save(figure, path)
 
 
 def draw_audit(report: Report, payouts: Payouts, path: Path) -> None:
     """What the stake would have done in each past era, how often, and why."""
     model = report.models[0]
-    figure, grid = _figure(3, 2.8, 3.2)
+    figure, grid = new_figure(3, 2.8, 3.2)
     axes = figure.add_subplot(grid[0, :])
     _changes(axes, payouts)
     _distribution(figure.add_subplot(grid[1, 0]), payouts)
@@ -66,10 +66,10 @@ def draw_audit(report: Report, payouts: Payouts, path: Path) -> None:
     figure.suptitle(
         f"{model.name}: a stake of {_nmr(payouts.stake):g} NMR on {eras} past eras", fontsize=11
     )
-    _save(figure, path)
+    save(figure, path)
 
 
-def _figure(rows: int, height: float, last: float) -> tuple[Any, Any]:
+def new_figure(rows: int, height: float, last: float) -> tuple[Any, Any]:
     """A figure of ``rows`` rows and two columns; the last row has a height of its own."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -79,7 +79,7 @@ def _figure(rows: int, height: float, last: float) -> tuple[Any, Any]:
     return figure, figure.add_gridspec(rows, 2, height_ratios=[*[height] * (rows - 1), last])
 
 
-def _save(figure: Any, path: Path) -> None:
+def save(figure: Any, path: Path) -> None:
     import matplotlib
 
     # The same drawing is the same SVG: no date, and ids from a fixed salt.
@@ -88,7 +88,7 @@ def _save(figure: Any, path: Path) -> None:
         figure.savefig(path, metadata=metadata)
 
 
-def _tidy(axes: Any, title: str) -> None:
+def tidy(axes: Any, title: str) -> None:
     axes.set_title(title, loc="left", fontsize=9)
     axes.tick_params(labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)
@@ -111,7 +111,7 @@ def _eras(axes: Any, report: Report, name: str) -> None:
     axes.axhline(0, color=LINE, linewidth=0.6)
     summary = model.summary(name)
     sharpe = "" if summary.sharpe is None else f", Sharpe {summary.sharpe:.2f}"
-    _tidy(axes, f"{TITLES[name]} by era: mean {summary.mean:+.4f}{sharpe}")
+    tidy(axes, f"{TITLES[name]} by era: mean {summary.mean:+.4f}{sharpe}")
     _era_axis(axes, report.eras)
 
 
@@ -128,7 +128,7 @@ def _means(axes: Any, report: Report, name: str) -> None:
     axes.set_yticks(range(len(report.models)), [_short(model.name) for model in report.models])
     axes.invert_yaxis()
     axes.margins(x=0.2)
-    _tidy(axes, f"{TITLES[name]}: mean, and Sharpe")
+    tidy(axes, f"{TITLES[name]}: mean, and Sharpe")
     axes.grid(axis="x", alpha=0.25, linewidth=0.6)
     axes.grid(axis="y", visible=False)
 
@@ -143,7 +143,7 @@ def _cumulative(axes: Any, report: Report, name: str) -> None:
                 ys.append(total / SCALE)
         axes.plot(xs, ys, color=colour, linewidth=1.4)
     axes.axhline(0, color=LINE, linewidth=0.6)
-    _tidy(axes, f"{TITLES[name]}, cumulative")
+    tidy(axes, f"{TITLES[name]}, cumulative")
     _era_axis(axes, report.eras)
 
 
@@ -160,7 +160,7 @@ def _exposures(axes: Any, features: Sequence[str], model: Diagnostics) -> None:
     axes.set_xticks(places, [_short(features[k]) for k in order], rotation=40, ha="right")
     axes.set_xlim(-0.8, len(order) - 0.2)
     more = f", the {len(order)} largest of {len(means)}" if len(means) > len(order) else ""
-    _tidy(axes, f"exposure to features{more}: bars are means, ticks the largest of any era")
+    tidy(axes, f"exposure to features{more}: bars are means, ticks the largest of any era")
 
 
 def _largest_exposures(axes: Any, report: Report) -> None:
@@ -168,7 +168,7 @@ def _largest_exposures(axes: Any, report: Report) -> None:
         known = [(x, v) for x, v in enumerate(model.values["max_exposure"]) if v is not None]
         axes.plot([x for x, _ in known], [v / SCALE for _, v in known], color=colour)
     axes.set_ylim(bottom=0)
-    _tidy(axes, "largest exposure by era (colours as above)")
+    tidy(axes, "largest exposure by era (colours as above)")
     _era_axis(axes, report.eras)
 
 
@@ -181,7 +181,7 @@ def _changes(axes: Any, payouts: Payouts) -> None:
         mean = float(payouts.expected) / UNITS_PER_NMR
         axes.axhline(mean, color=LINE, linewidth=1, linestyle="--")
         title += f": mean {mean:+.4g} (dashed)"
-    _tidy(axes, title)
+    tidy(axes, title)
     _era_axis(axes, [outcome.era for outcome in payouts.outcomes])
 
 
@@ -197,7 +197,7 @@ def _distribution(axes: Any, payouts: Payouts) -> None:
     axes.set_xlabel("NMR", fontsize=8)
     burned = payouts.burn_probability
     known = "" if burned is None else f": a burn in {100 * float(burned):.0f} %"
-    _tidy(axes, f"% of eras at this change or below{known}")
+    tidy(axes, f"% of eras at this change or below{known}")
 
 
 def _levels(axes: Any, eras: Sequence[str], model: Diagnostics) -> None:
@@ -206,7 +206,7 @@ def _levels(axes: Any, eras: Sequence[str], model: Diagnostics) -> None:
     axes.axhspan(0.6, 1, color=DOWN, alpha=0.08, linewidth=0)
     axes.set_ylim(min([0.0, *(y for _, y in known)]) - 0.05, 1.02)
     highest = max(model.levels, default=0)
-    _tidy(axes, f"rho by era (shaded: burns are hardened), highest level {highest} of 15")
+    tidy(axes, f"rho by era (shaded: burns are hardened), highest level {highest} of 15")
     _era_axis(axes, eras)
 
 

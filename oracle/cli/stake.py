@@ -132,7 +132,7 @@ def claim(model: int, writer: PoolWriter, out: Output) -> None:
 def approve(amount: int, writer: PoolWriter, out: Output) -> None:
     """Let the pool take AMOUNT NMR, for deposits that somebody else sends."""
     writer.approve(amount)
-    out.say(f"the pool may take {nmr(amount)} NMR from {writer.sender.account.address}")
+    out.say(f"the pool may take {nmr(amount)} NMR from {writer.sender.signer.address}")
     out.result({"amount": nmr(amount)})
 
 
@@ -180,7 +180,7 @@ def sign(
         nonce=reader.nonce_of(model),
         deadline=reader.newest().timestamp + hours * 3_600,
     )
-    save(sign_intent(intent, reader.addresses, writer.sender.account), file)
+    save(sign_intent(intent, reader.addresses, writer.sender.signer), file)
     out.say(f"{file}: {action} for model {model}, to be sent by {utc(intent.deadline)}")
     out.result({"file": str(file), "deadline": intent.deadline, "max_round": intent.max_round})
 

@@ -7,8 +7,9 @@ import click
 from oracle.chain.pool import PoolWriter
 from oracle.cli.options import with_writer
 from oracle.cli.output import Output, with_output
-from oracle.errors import InputError
+from oracle.errors import EnvironmentLacksError, InputError
 from oracle.settlement.typed_data import Domain
+from oracle.store.artefacts import write_file
 
 
 @click.command("submit")
@@ -23,6 +24,11 @@ from oracle.settlement.typed_data import Domain
     multiple=True,
     help="An operator's address, http://...; may be given more than once.  [default: the devnet's]",
 )
+@click.option(
+    "--recipient",
+    default="",
+    help="Your age recipient (age1...), to read the file again where a round stays private.",
+)
 @with_writer
 @with_output
 def command(
@@ -30,10 +36,14 @@ def command(
     model: int,
     number: int | None,
     operators: tuple[str, ...],
+    recipient: str,
     writer: PoolWriter,
     out: Output,
 ) -> None:
     """Send the predictions in FILE (CSV or Parquet) for MODEL, signed by its owner.
+
+    They are encrypted to the operators. Their receipts are saved as FILE.receipts.json: proof, if
+    the file should be left out of the round (`assay dispute`).
 
     \b
     Example:
@@ -48,24 +58,35 @@ def command(
         raise InputError(f"cannot read {file}: {error.strerror}") from None
     where = writer.reader.addresses
     number = number or writer.reader.target()
+    domain = Domain(where.chain_id, where.pool)
     sent = submit(
         raw,
         number,
         model,
-        writer.sender.account,
-        Domain(where.chain_id, where.pool),
+        writer.sender.signer,
+        domain,
         list(operators) or operator_urls(),
         writer.reader.receipts_needed(number),
-        writer.reader.members(number),
+        writer.reader.signers(number),
+        recipient,
     )
+    proof = file.with_name(f"{file.name}.receipts.json")
+    try:
+        write_file(proof, sent.file(domain).to_bytes())
+    except OSError as error:
+        raise EnvironmentLacksError(
+            f"the operators took the file, but {proof} cannot be written: {error.strerror}",
+            "without their receipts nothing can be proven; send it again from another folder",
+        ) from None
     announced = writer.reader.announced(sent.key.round)
     for url, receipt in sent.receipts.items():
         late = announced is None or receipt.received >= announced.closes
         out.say(
             f"[green]ok[/] {url} signed a receipt: {'late, not at risk' if late else 'on time'}"
         )
-    for url, error in sent.failures.items():
-        out.say(f"[red]no[/] {url}: {error.message}")
+    for url, refusal in sent.failures.items():
+        out.say(f"[red]no[/] {url}: {refusal.message}")
+    out.say(f"receipts saved in {proof}")
     out.result(
         {
             "round": sent.key.round,
@@ -73,6 +94,7 @@ def command(
             "sha256": "0x" + sent.key.sha256.hex(),
             "sequence": sent.key.sequence,
             "receipts": {url: r.model_dump() for url, r in sent.receipts.items()},
+            "receipts_file": str(proof),
             "failures": {url: error.message for url, error in sent.failures.items()},
         }
     )

@@ -14,6 +14,7 @@ from oracle.chain.pool import PoolWriter
 from oracle.chain.reader import PoolReader
 from oracle.chain.sender import Sender
 from oracle.chain.signed import SignedMandate, sign_mandate, signature_of
+from oracle.chain.signing import LocalSigner
 from oracle.datasets.dataset import Dataset
 from oracle.datasets.files import read_targets_csv
 from oracle.datasets.market import build_market
@@ -138,8 +139,8 @@ class Demo:
             say(f"{len(topology.operators)} processes, {needed} signatures needed")
 
     def _writer(self, staker: int) -> PoolWriter:
-        account = dev_account(self.options.topology.stakers.first_account + staker)
-        return PoolWriter(self.reader, Sender(self.reader.web3, self.reader.url, account))
+        signer = LocalSigner(dev_account(self.options.topology.stakers.first_account + staker))
+        return PoolWriter(self.reader, Sender(self.reader.web3, self.reader.url, signer))
 
     def _enter(self) -> None:
         players = self.story.players
@@ -151,7 +152,7 @@ class Demo:
             self.clock.advance_to(max(usable_at, self.clock.now() + 1))
             for player, name in zip(players, reserved, strict=True):
                 writer = self._writer(player.staker)
-                player.model = writer.register(name, writer.sender.account.address)
+                player.model = writer.register(name, writer.sender.signer.address)
                 say(f"{player.model + 1} of {len(players)}")
 
     def _announce(self) -> None:
@@ -196,7 +197,7 @@ class Demo:
         signed = {}
         for staker in {player.staker for player in players if player.by_mandate}:
             own = [player for player in players if player.staker == staker]
-            owner = self._writer(staker).sender.account
+            owner = self._writer(staker).sender.signer
             mandate = StakeMandate(
                 pool=where.pool,
                 owner=owner.address,
@@ -210,7 +211,8 @@ class Demo:
         return signed
 
     def _relay_deposit(self, signed: SignedMandate, player: Player) -> None:
-        relayer = Sender(self.reader.web3, self.reader.url, dev_account(_RELAYER))
+        signer = LocalSigner(dev_account(_RELAYER))
+        relayer = Sender(self.reader.web3, self.reader.url, signer)
         PoolWriter(self.reader, relayer).act_by_mandate(
             signed.struct(),
             signature_of(signed),
@@ -240,7 +242,7 @@ class Demo:
         signers = self.reader.members(_ROUND)
         taken = 0
         for player in players:
-            owner = self._writer(player.staker).sender.account
+            owner = self._writer(player.staker).sender.signer
             try:
                 submit(player.raw, _ROUND, player.model, owner, domain, urls, needed, signers)
                 taken += 1

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import httpx
 
-from oracle.chain.keys import DEV_ACCOUNTS, dev_account, new_password, write_keystore
+from oracle.chain.keys import DEV_ACCOUNTS
 from oracle.chain.record import DeploymentRecord, load_record
 from oracle.chain.rpc import connect
+from oracle.devnet.operator_home import Pace, write_home
 from oracle.devnet.processes import ProcessGroup, die_with_parent, free_port
 from oracle.devnet.topology import Topology
 from oracle.errors import AssayError, EnvironmentLacksError, UnreachableError
@@ -116,39 +117,21 @@ class Devnet:
     def start_operators(
         self, *, cycle: float = 1.0, stagger: float = 5.0, patience: float = 10.0
     ) -> None:
-        """Writes each operator's key and configuration and starts it."""
-        pool = self.record().pool
+        """Writes each operator's key, identity and configuration, and starts it."""
+        pool, pace = self.record().pool, Pace(cycle, stagger, patience)
         self.data.mkdir(parents=True, exist_ok=True)
         for operator in self.topology.operators:
-            home = self.folder / "operators" / operator.name
-            home.mkdir(parents=True)
-            password = new_password(home / "password")
-            write_keystore(home / "keystore.json", dev_account(operator.account), password)
-            others = [o.url for o in self.topology.operators if o != operator]
-            config = "\n".join(
-                [
-                    f'name = "{operator.name}"',
-                    f'rpc = "{self.topology.rpc}"',
-                    f"chain_id = {self.topology.chain.chain_id}",
-                    f'pool = "{pool}"',
-                    'keystore = "keystore.json"',
-                    'password_file = "password"',
-                    f'data = "{self.data.resolve()}"',
-                    'home = "."',
-                    f"port = {operator.port}",
-                    f"peers = {others}".replace("'", '"'),
-                    f"cycle = {cycle}",
-                    f"stagger = {stagger}",
-                    f"patience = {patience}",
-                ]
-            )
-            write_file(home / "operator.toml", (config + "\n").encode())
-            self.processes.start(operator.name, operator_command(home / "operator.toml"))
+            home = self.home(operator.name)
+            config = write_home(home, self.topology, operator, pool, self.data, pace)
+            self.processes.start(operator.name, operator_command(config))
         for operator in self.topology.operators:
             self._await(operator.name, lambda url=operator.url: _healthy(url))
 
+    def home(self, operator: str) -> Path:
+        return self.folder / "operators" / operator
+
     def artefacts(self, operator: str) -> Path:
-        return self.folder / "operators" / operator / "artefacts"
+        return self.home(operator) / "artefacts"
 
     # ------------------------------------------------------------------ ending
 

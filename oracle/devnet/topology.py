@@ -25,14 +25,19 @@ from oracle.settlement.units import UNITS_PER_NMR
 DEPLOYER, ANNOUNCER = 0, 1
 """Development accounts of a devnet's deployer and announcer."""
 
+_FEWEST_WITH_SUPER_QUORUM = 5
+"""Of fewer, none can be more than the signatures and fewer than all."""
 _LOWEST_PORT, _HIGHEST_PORT = 1024, 65535
 _Port = Field(ge=_LOWEST_PORT, le=_HIGHEST_PORT)
 _Account = Field(ge=0, lt=DEV_ACCOUNTS)
 
 
 class Chain(Part):
+    """``rpc``: further addresses of the chain that operators use, besides the devnet's own."""
+
     chain_id: int = Field(ge=1, lt=2**32)
     port: int = _Port
+    rpc: tuple[str, ...] = ()
 
 
 class Vault(Part):
@@ -54,13 +59,27 @@ class Governance(Part):
 
 
 class Operator(Part):
+    """``rpc``: the addresses by which it alone reaches the chain, instead of all others'."""
+
     name: str = Field(pattern=r"^[a-z0-9-]{1,32}$")
     port: int = _Port
     account: int = _Account
+    rpc: tuple[str, ...] = ()
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+
+class Announce(Part):
+    """Rounds that the first operator announces by itself: one every so many seconds, counted from
+    1970, each announced ``ahead`` seconds before it opens, ``margin`` at the latest."""
+
+    every: int = Field(ge=1)
+    window: int = Field(ge=1)
+    horizon: int = Field(ge=1)
+    ahead: int = Field(ge=1)
+    margin: int = Field(5, ge=0)
 
 
 class Stakers(Part):
@@ -77,10 +96,17 @@ class Topology(Part):
     governance: Governance = Governance()
     operators: tuple[Operator, ...] = Field(min_length=2, max_length=16)
     stakers: Stakers
+    announce: Announce | None = None
+    provider: int = Field(9, ge=0, lt=DEV_ACCOUNTS)
+    """Development account that signs targets for the operators' vaults."""
 
     @property
     def rpc(self) -> str:
         return f"http://127.0.0.1:{self.chain.port}"
+
+    def urls(self, operator: Operator) -> tuple[str, ...]:
+        """The addresses by which an operator reaches the chain."""
+        return operator.rpc or (self.rpc, *self.chain.rpc)
 
     def roles(self) -> Roles:
         """Who runs the tournament, by address."""
@@ -96,6 +122,26 @@ class Topology(Part):
                 canceller=guardian,
                 delay=self.governance.delay,
             ),
+        )
+
+    def with_operators(self, count: int) -> "Topology":
+        """The same with so many operators, of whom more than half sign, and one more answers a
+        challenge where there are enough for that."""
+        first, accounts = self.operators[0], [o.account for o in self.operators]
+        free = self.stakers.first_account + self.stakers.count
+        accounts += range(free, free + max(0, count - len(accounts)))
+        signatures = count // 2 + 1
+        super_quorum = signatures + 1 if count >= _FEWEST_WITH_SUPER_QUORUM else 0
+        operators = tuple(
+            Operator(name=f"operator-{i + 1}", port=first.port + i, account=accounts[i])
+            for i in range(count)
+        )
+        rules = {"signatures": signatures, "super_quorum": super_quorum}
+        return self.model_copy(
+            update={
+                "operators": operators,
+                "tournament": self.tournament.model_copy(update=rules),
+            }
         )
 
     def moved(self, base_port: int) -> "Topology":
@@ -134,7 +180,7 @@ def _check(topology: Topology) -> None:
     operators, governance = topology.operators, topology.governance
     topology.tournament.check(len(operators))
     _require_once("operators: name", [o.name for o in operators])
-    accounts = [DEPLOYER, ANNOUNCER, governance.guardian, governance.proposer]
+    accounts = [DEPLOYER, ANNOUNCER, governance.guardian, governance.proposer, topology.provider]
     _require_once("governance, operators: account", [*accounts, *(o.account for o in operators)])
     _require_once("port", [topology.chain.port, *(o.port for o in operators)])
     stakers = topology.stakers

@@ -182,7 +182,8 @@ class ScoringEngine:
         meta_values, meta_ranks, status = published_meta_model(sums)
         found = self.score(score_context(target, sums, meta_ranks, cwmm=False))
         hardened = self.hardening(weights, range(self._models) if accounts is None else accounts)
-        tc, tc_status = contribution(self._file.open(), weights, target, portfolio, self._block)
+        ranks = self._file.open().values
+        tc, tc_status = contribution(ranks, weights, target, portfolio, self._block)
         return RoundScores(
             corr=found.corr,
             mmc=found.mmc,

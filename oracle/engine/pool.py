@@ -1,10 +1,14 @@
 """A pool of processes that is fed lazily, and whose failures have a name."""
 
+import os
+import shutil
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from pathlib import Path
 from typing import Any, Final
 
 from oracle.scoring.errors import ScoringError
@@ -67,6 +71,21 @@ class Pool:
             raise _died(what, number) from error
         except Exception as error:
             raise EngineError(f"{what}, block {number}: {type(error).__name__}: {error}") from error
+
+
+def end_with_parent(*folders: Path) -> None:
+    """Let this process end once its parent has, however that ended, and remove ``folders`` then: a
+    parent that was killed can neither stop its processes nor remove its files."""
+    threading.Thread(target=_await_parent, args=folders, daemon=True).start()
+
+
+def _await_parent(*folders: Path) -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+        os._exit(1)
 
 
 def _died(what: str, number: int) -> EngineError:

@@ -1,16 +1,15 @@
 """What a worker process does with a block of models. The round's ranks are a file all share."""
 
-import os
-import shutil
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import parent_process
+from mmap import MADV_DONTNEED, mmap
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 
+from oracle.engine.pool import end_with_parent
 from oracle.scoring.block import (
     BlockScores,
     ScoreContext,
@@ -37,10 +36,27 @@ class RankFile:
         with self.path.open("xb") as file:
             file.truncate(2 * self.models * self.rows)
 
-    def open(self) -> np.ndarray:
+    def open(self) -> "Ranks":
+        shape = (self.models, self.rows)
         if not self.models:
-            return np.empty((0, self.rows), np.uint16)
-        return np.asarray(np.memmap(self.path, np.uint16, "r+", shape=(self.models, self.rows)))
+            return Ranks(np.empty(shape, np.uint16), None)
+        with self.path.open("r+b") as file:
+            mapped = mmap(file.fileno(), 0)
+        return Ranks(np.frombuffer(mapped, np.uint16).reshape(shape), mapped)
+
+
+@dataclass(frozen=True, slots=True)
+class Ranks:
+    """The ranks of a round, uint16 (models, rows), and where they are mapped."""
+
+    values: np.ndarray
+    mapped: mmap | None
+
+    def release(self) -> None:
+        """Give back the pages that were looked at, which lie in the file: otherwise each process
+        comes to count all of them as its own."""
+        if self.mapped is not None:
+            self.mapped.madvise(MADV_DONTNEED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,33 +67,25 @@ class Faults:
     constant: list[int]
 
 
-_shared: dict[str, np.ndarray] = {}
+_shared: dict[str, Ranks] = {}
 
 
 def attach(file: RankFile) -> None:
     """Map the ranks, once in each process; end with the parent, however that ends."""
     _shared["ranks"] = file.open()
-    threading.Thread(target=_end_with_parent, args=(file.path.parent,), daemon=True).start()
-
-
-def _end_with_parent(folder: Path) -> None:
-    """A parent that was killed can neither stop its processes nor remove its files."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        shutil.rmtree(folder, ignore_errors=True)
-        os._exit(1)
+    end_with_parent(file.path.parent)
 
 
 def rank_part(start: int, predictions: np.ndarray) -> Faults:
     """Rank models ``start`` and following into the file."""
-    ranks = _shared["ranks"]
+    ranks = _shared["ranks"].values
     if getattr(predictions, "ndim", 0) == 2 and predictions.shape[1] != ranks.shape[1]:
         raise ScoringError(
             "shape", f"predictions of {predictions.shape[1]} rows, the round has {ranks.shape[1]}"
         )
     found = ranked_block(predictions)
     ranks[start : start + len(found.ranks)] = found.ranks
+    _shared["ranks"].release()
     return Faults(
         (np.flatnonzero(found.outside) + start).tolist(),
         (np.flatnonzero(found.constant) + start).tolist(),
@@ -93,14 +101,25 @@ def rank_source(start: int, stop: int, source: Source) -> Faults:
 
 
 def sum_part(start: int, stop: int, stakes: list[int]) -> StakeSums:
-    return sum_stakes(_shared["ranks"][start:stop], stakes, first_model=start)
+    with _ranks() as ranks:
+        return sum_stakes(ranks[start:stop], stakes, first_model=start)
 
 
 def score_part(start: int, stop: int, context: ScoreContext) -> BlockScores:
-    return score_block(_shared["ranks"][start:stop], context, start)
+    with _ranks() as ranks:
+        return score_block(ranks[start:stop], context, start)
 
 
 def harden_part(
     batch: list[list[int]], stakes: Mapping[int, int], total: StakeSums, block: int
 ) -> list[Hardened]:
-    return list(hardened_batch(_shared["ranks"], stakes, batch, total, block))
+    with _ranks() as ranks:
+        return list(hardened_batch(ranks, stakes, batch, total, block))
+
+
+@contextmanager
+def _ranks() -> Iterator[np.ndarray]:
+    try:
+        yield _shared["ranks"].values
+    finally:
+        _shared["ranks"].release()

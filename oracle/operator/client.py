@@ -1,20 +1,38 @@
-"""Sending a submission to operators, signed by the model's owner."""
+"""Sending files to operators, encrypted to them and signed by whose word it is."""
 
 import hashlib
+import json
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import httpx
-from eth_account.signers.local import LocalAccount
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
+from oracle.chain.signing import Signer, sign
 from oracle.errors import AssayError, InputError, RefusedError, UnreachableError
-from oracle.settlement.typed_data import Domain, Submission, message, recover
-from oracle.settlement.wire import ReceiptMessage, receipt_of, unhex
+from oracle.operator.cards import is_genuine
+from oracle.operator.wrapping import MAX_BYTES
+from oracle.settlement.receipts import SignedReceipt
+from oracle.settlement.typed_data import Domain, HistoryRequest, Submission, Targets, recover
+from oracle.settlement.wire import (
+    CardMessage,
+    ReceiptMessage,
+    ReceiptsFile,
+    TargetsMessage,
+    payload,
+    receipt_of,
+    submission_message,
+    unhex,
+)
+from oracle.store.sealing import Identity, SealError, is_recipient, seal
 
 _TIMEOUT = httpx.Timeout(60.0, connect=5.0)
+_MAX_HISTORY = 8 * 2**20
+_T = TypeVar("_T")
+_M = TypeVar("_M", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,81 +40,206 @@ class Sent:
     """Receipts by operator URL, and why the others gave none."""
 
     key: Submission
+    signature: bytes
     receipts: dict[str, ReceiptMessage]
     failures: dict[str, AssayError]
+
+    def file(self, domain: Domain) -> ReceiptsFile:
+        """What the submitter should keep."""
+        signed: list[SignedReceipt] = [r.stored(self.key) for r in self.receipts.values()]
+        return ReceiptsFile(
+            chain_id=domain.chain_id,
+            pool=domain.contract,
+            submission=submission_message(self.key, self.signature, signed),
+        )
 
 
 def submit(
     raw: bytes,
     round_number: int,
     model: int,
-    owner: LocalAccount,
+    owner: Signer,
     domain: Domain,
-    operators: list[str],
+    operators: Sequence[str],
     needed: int,
     signers: Collection[str],
+    recipient: str = "",
 ) -> Sent:
     """Sends ``raw`` to every operator; raises unless ``needed`` of them sign a receipt.
 
-    Fewer receipts would not make it count; operators share among each other what they accepted.
+    It is encrypted to those of ``signers``, the round's operators, that show a card at
+    ``operators``. They share among each other what they accepted. ``recipient`` is an age
+    recipient of the owner's, to whom the file is sealed where a round is not disclosed to all.
     """
+    if recipient and not is_recipient(recipient):
+        raise InputError("the recipient is not an age recipient (age1...)", "see age-keygen")
     sequence = time.time_ns() // 1_000_000
     key = Submission(round_number, model, hashlib.sha256(raw).digest(), sequence)
-    signature = bytes(owner.sign_message(message(key, domain)).signature)
-    receipts: dict[str, ReceiptMessage] = {}
-    failures: dict[str, AssayError] = {}
-    with ThreadPoolExecutor(max_workers=len(operators)) as pool:
-        sends = {
-            url: pool.submit(_send, url, key, signature, raw, domain, signers) for url in operators
-        }
-    for url, sending in sends.items():
-        try:
-            receipts[url] = sending.result()
-        except AssayError as error:
-            failures[url] = error
-    if len(receipts) < needed:
-        url, error = next(iter(failures.items()), ("", None))
-        if not receipts and error:
-            raise error
-        raise RefusedError(
-            f"{len(receipts)} operators took the file, {needed} must"
-            + (f"; {url}: {error.message}" if error else ""),
-            "send it again, to more of the operators, before the round closes",
-        )
-    return Sent(key, receipts, failures)
-
-
-def _send(
-    url: str,
-    key: Submission,
-    signature: bytes,
-    raw: bytes,
-    domain: Domain,
-    signers: Collection[str],
-) -> ReceiptMessage:
+    signature = sign(owner, key, domain)
+    body, urls, failures = _sealed(payload(raw, recipient), operators, domain, signers)
     parameters = {
         "round": key.round,
         "model": key.model,
         "sequence": key.sequence,
         "signature": "0x" + signature.hex(),
     }
+
+    def send(url: str) -> ReceiptMessage:
+        receipt = _post(url, "/submissions", parameters, body, ReceiptMessage)
+        signed = receipt_of(key, receipt.received)
+        signer = recover(signed, domain, unhex(receipt.signature))
+        if signer != receipt.operator or signer not in signers:
+            raise UnreachableError(f"{url} answered with a receipt that no operator signed")
+        return receipt
+
+    receipts, refusals = _of_all(urls, send)
+    sent = Sent(key, signature, receipts, {**failures, **refusals})
+    if len(receipts) < needed:
+        raise _too_few(sent, needed)
+    return sent
+
+
+def _too_few(sent: Sent, needed: int) -> AssayError:
+    url, error = next(iter(sent.failures.items()), ("", None))
+    if not sent.receipts and error:
+        return error
+    return RefusedError(
+        f"{len(sent.receipts)} operators took the file, {needed} must"
+        + (f"; {url}: {error.message}" if error else ""),
+        "send it again, to more of the operators, before the round closes",
+    )
+
+
+def put_targets(
+    raw: bytes,
+    round_number: int,
+    release_at: int,
+    provider: Signer,
+    domain: Domain,
+    operators: Sequence[str],
+    signers: Collection[str],
+) -> tuple[dict[str, TargetsMessage], dict[str, AssayError]]:
+    """Puts a round's targets into the operators' vaults; what each keeps, and who refused.
+
+    Raises the first refusal if none took them.
+    """
+    targets = Targets(round_number, hashlib.sha256(raw).digest(), release_at)
+    signature = sign(provider, targets, domain)
+    body, urls, failures = _sealed(raw, operators, domain, signers)
+    parameters = {"release_at": release_at, "signature": "0x" + signature.hex()}
+    path = f"/rounds/{round_number}/targets"
+    taken, refusals = _of_all(urls, lambda u: _post(u, path, parameters, body, TargetsMessage))
+    failures.update(refusals)
+    if not taken:
+        raise next(iter(failures.values()))
+    return taken, failures
+
+
+def vaults(
+    round_number: int, operators: Sequence[str]
+) -> tuple[dict[str, TargetsMessage | None], dict[str, AssayError]]:
+    """What each operator's vault has for a round, None for nothing, and who did not answer."""
+
+    def look(url: str) -> TargetsMessage | None:
+        answer = _request(url, "GET", f"/rounds/{round_number}/targets")
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            return None
+        return _parsed(url, answer, httpx.codes.OK, TargetsMessage)
+
+    return _of_all(operators, look)
+
+
+def history(
+    model: int, owner: Signer, domain: Domain, asked_at: int, operator: str
+) -> list[dict[str, Any]]:
+    """The model's diagnostics as one operator has them, oldest first; only its owner gets them.
+
+    ``asked_at`` is the newest block's time.
+    """
+    identity = Identity.new()
+    request = HistoryRequest(model, identity.recipient, asked_at)
+    parameters = {
+        "recipient": request.recipient,
+        "asked_at": asked_at,
+        "signature": "0x" + sign(owner, request, domain).hex(),
+    }
+    answer = _request(operator, "GET", f"/models/{model}/diagnostics", params=parameters)
+    if answer.status_code != httpx.codes.OK:
+        raise _refusal(operator, answer)
     try:
-        answer = httpx.post(f"{url}/submissions", params=parameters, content=raw, timeout=_TIMEOUT)
+        found: list[dict[str, Any]] = json.loads(identity.open(answer.content[:_MAX_HISTORY]))
+    except (SealError, ValueError):
+        raise UnreachableError(f"operator {operator} answered with no history") from None
+    return found
+
+
+# ---------------------------------------------------------------------- one operator
+
+
+def _sealed(
+    raw: bytes, operators: Sequence[str], domain: Domain, signers: Collection[str]
+) -> tuple[bytes, list[str], dict[str, AssayError]]:
+    """``raw`` encrypted to the operators with a genuine card, their URLs, and the others' faults.
+
+    Raises the first fault if there is no such operator.
+    """
+
+    def card(url: str) -> CardMessage:
+        found = _parsed(url, _request(url, "GET", "/card"), httpx.codes.OK, CardMessage)
+        if not is_genuine(found, domain, signers):
+            raise UnreachableError(f"{url} shows a card that no operator of the round signed")
+        return found
+
+    if not operators:
+        raise InputError("no operator named", "pass --operator http://...")
+    if len(raw) > MAX_BYTES:
+        raise InputError(f"the file is larger than {MAX_BYTES} bytes")
+    cards, failures = _of_all(operators, card)
+    if not cards:
+        raise next(iter(failures.values()))
+    return seal(raw, (c.recipient for c in cards.values())), list(cards), failures
+
+
+def _of_all(
+    urls: Sequence[str], ask: Callable[[str], _T]
+) -> tuple[dict[str, _T], dict[str, AssayError]]:
+    """Answers and errors by URL; all are asked at the same time."""
+    answers: dict[str, _T] = {}
+    failures: dict[str, AssayError] = {}
+    with ThreadPoolExecutor(max_workers=max(1, len(urls))) as pool:
+        asked = {url: pool.submit(ask, url) for url in urls}
+    for url, asking in asked.items():
+        try:
+            answers[url] = asking.result()
+        except AssayError as error:
+            failures[url] = error
+    return answers, failures
+
+
+def _post(url: str, path: str, parameters: Mapping[str, Any], body: bytes, kind: type[_M]) -> _M:
+    answer = _request(url, "POST", path, params=parameters, content=body)
+    return _parsed(url, answer, httpx.codes.CREATED, kind)
+
+
+def _request(url: str, method: str, path: str, **more: Any) -> httpx.Response:
+    try:
+        return httpx.request(method, f"{url.rstrip('/')}{path}", timeout=_TIMEOUT, **more)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise UnreachableError(
             f"operator {url} does not answer ({type(error).__name__})",
             "try again, or send to another operator",
         ) from None
-    if answer.status_code != httpx.codes.CREATED:
+
+
+def _parsed(url: str, answer: httpx.Response, status: int, kind: type[_M]) -> _M:
+    if answer.status_code != status:
         raise _refusal(url, answer)
     try:
-        receipt = ReceiptMessage.model_validate_json(answer.content)
+        return kind.model_validate_json(answer.content)
     except ValidationError:
-        raise UnreachableError(f"operator {url} answered with no receipt") from None
-    signer = recover(receipt_of(key, receipt.received), domain, unhex(receipt.signature))
-    if signer != receipt.operator or signer not in signers:
-        raise UnreachableError(f"{url} answered with a receipt that no operator signed")
-    return receipt
+        raise UnreachableError(
+            f"operator {url} answered with no {kind.__name__.removesuffix('Message').lower()}"
+        ) from None
 
 
 def _refusal(url: str, answer: httpx.Response) -> AssayError:

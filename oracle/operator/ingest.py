@@ -1,76 +1,135 @@
-"""Taking in submissions: checked, kept, and answered with a signed receipt."""
+"""Taking in submissions: opened, checked, sealed anew, kept, and answered with a signed receipt."""
 
 import hashlib
 import time
 from collections.abc import Collection
-from dataclasses import dataclass
-
-from eth_account.signers.local import LocalAccount
+from dataclasses import dataclass, field, replace
 
 from oracle.chain.reader import PoolReader
+from oracle.chain.signing import Signer, sign
 from oracle.errors import InputError, RefusedError, UnreachableError
-from oracle.operator.targets import RoundData
+from oracle.evaluation.describe import Sent
+from oracle.operator.cards import Cards
+from oracle.operator.failpoints import Failpoint, failpoint
+from oracle.operator.history import History
+from oracle.operator.targets import RoundData, TargetDesk
+from oracle.operator.tries import Tries
+from oracle.operator.wrapping import MAX_BYTES, opened
 from oracle.settlement.receipts import SignedReceipt
-from oracle.settlement.typed_data import Domain, Submission, message, recover
+from oracle.settlement.typed_data import Domain, HistoryRequest, Submission, recover
 from oracle.settlement.wire import (
     MAX_SEQUENCE,
     SubmissionMessage,
+    payload,
     receipt_of,
+    split_payload,
     unhex,
 )
 from oracle.store.journal import Journal, StoredSubmission
-from oracle.tournaments import by_number
-from oracle.tournaments.submissions import SubmissionError, parse_submission
-from oracle.tournaments.universe import parse_universe
+from oracle.store.sealing import Identity, is_recipient, seal
+from oracle.tournaments.submissions import SubmissionError
 
-MAX_BYTES = 8 * 2**20
 MAX_PER_MODEL = 20
 Known = tuple[Submission, str, int, bytes]
 """A receipt held already: submission, operator, time, and the owner's signature held with it."""
 
 _STALE_SECONDS = 120
+_MEMBERS_SECONDS = 60.0
+_Members = dict[int, tuple[float, list[str]]]
+
+__all__ = ["MAX_BYTES", "MAX_PER_MODEL", "Ingest", "Known"]
 
 
 @dataclass(frozen=True, slots=True)
 class Ingest:
-    """Accepts submissions for one pool on behalf of one operator."""
+    """Accepts submissions for one pool on behalf of one operator; made by ``open_ingest``.
+
+    ``signer`` is None in a dry run: nothing is accepted then, since nothing can be signed.
+    """
 
     reader: PoolReader
     journal: Journal
     data: RoundData
-    account: LocalAccount
+    signer: Signer | None
+    identity: Identity
+    cards: Cards
+    desk: TargetDesk
+    history: History
+    allow_plaintext: bool = False
+    tries: Tries = field(default_factory=Tries)
+    _members: _Members = field(default_factory=dict)
 
     @property
     def domain(self) -> Domain:
         return Domain(self.reader.addresses.chain_id, self.reader.addresses.pool)
 
     def accept(
-        self, raw: bytes, round_number: int, model: int, sequence: int, signature: bytes
+        self, body: bytes, round_number: int, model: int, sequence: int, signature: bytes
     ) -> SignedReceipt:
         """Keeps a valid submission and returns the receipt; a refused one leaves no trace.
 
-        A submission after the close is kept too: it is scored, without stake at risk.
+        ``body`` is the file, encrypted to this operator. A submission after the close is kept too:
+        it is scored, without stake at risk.
         """
+        if self.signer is None:
+            raise RefusedError("this operator runs without a key and takes no files")
         if not 0 <= sequence <= MAX_SEQUENCE:
             raise InputError(f"sequence must be 0..{MAX_SEQUENCE}")
-        if len(raw) > MAX_BYTES:
-            raise InputError(f"the file is larger than {MAX_BYTES} bytes")
         self._require_open(round_number, self._now())
+        raw, recipient = self._opened(body)
         key = Submission(round_number, model, hashlib.sha256(raw).digest(), sequence)
         self._require_owner(key, signature)
+        self.tries.count(model)
         if not self.journal.has(key) and self.journal.count(round_number, model) >= MAX_PER_MODEL:
             raise RefusedError(
                 f"model {model} has sent {MAX_PER_MODEL} files for this round already"
             )
-        self._validate(raw, round_number)
+        sent = self._validated(key, raw)
+        sealed = seal(raw, self.recipients(round_number))
         # Asked for anew: validation takes time, and the receipt must not be dated back by it.
         received = self._now()
         self._require_open(round_number, received)
-        signed = self.account.sign_message(message(receipt_of(key, received), self.domain))
-        return self.journal.add(
-            StoredSubmission(key, signature, raw),
-            SignedReceipt(key, self.account.address, received, bytes(signed.signature)),
+        signed = sign(self.signer, receipt_of(key, received), self.domain)
+        receipt = self.journal.add(
+            StoredSubmission(key, signature, sealed, len(raw), recipient),
+            SignedReceipt(key, self.signer.address, received, signed),
         )
+        failpoint(Failpoint.RECEIPT_STORED)
+        self.history.note(sent, receipt.received, recipient)
+        return receipt
+
+    def _opened(self, body: bytes, allow_plaintext: bool | None = None) -> tuple[bytes, str]:
+        """The file, and to whom its owner wants it sealed besides the operators (or empty)."""
+        allowed = self.allow_plaintext if allow_plaintext is None else allow_plaintext
+        try:
+            raw, recipient = split_payload(opened(body, self.identity, allowed))
+        except ValueError as error:
+            raise InputError(str(error)) from None
+        if recipient and not is_recipient(recipient):
+            raise InputError("the owner's recipient is not an age recipient (age1...)")
+        return raw, recipient
+
+    def recipients(self, round_number: int) -> list[str]:
+        """This operator's recipient, and those known of the round's other operators that have not
+        been revoked; asked of the chain once a minute."""
+        asked, members = self._members.get(round_number, (float("-inf"), []))
+        if time.monotonic() >= asked + _MEMBERS_SECONDS:
+            members = self.reader.signers(round_number)
+            self._members.clear()
+            self._members[round_number] = (time.monotonic(), members)
+        return self.cards.recipients(members)
+
+    def shared(self, round_number: int, sha256: bytes) -> bytes | None:
+        """A kept submission for the other operators: sealed anew, to those known by now."""
+        found = self.journal.find(round_number, sha256)
+        if found is None:
+            return None
+        plain = payload(self.identity.open(found.sealed), found.recipient)
+        return seal(plain, self.recipients(round_number))
+
+    def read_history(self, request: HistoryRequest, signature: bytes) -> bytes:
+        """A model's diagnostics, sealed to the recipient that its owner names."""
+        return self.history.read(request, signature, self.domain, self._now())
 
     def new_receipts(
         self, item: SubmissionMessage, known: Collection[Known]
@@ -94,15 +153,42 @@ class Ingest:
                 found.append(stored)
         return found
 
-    def adopt(self, item: SubmissionMessage, raw: bytes, receipts: list[SignedReceipt]) -> None:
-        """Keeps a submission that other operators accepted, with ``receipts`` as checked."""
-        key = item.key()
+    def adopt(
+        self, item: SubmissionMessage, sealed: bytes | None, receipts: list[SignedReceipt]
+    ) -> None:
+        """Keeps a submission that other operators accepted, with ``receipts`` as checked.
+
+        ``sealed`` is what another operator shares of it, or None to use what is kept here.
+        """
+        key, signature = item.key(), unhex(item.signature)
+        kept = self.journal.find(key.round, key.sha256)
+        if kept is not None and kept.key == key:
+            if kept.signature != signature:
+                self._require_owner(key, signature)
+            raw, stored = None, replace(kept, signature=signature)
+        else:
+            self._require_owner(key, signature)
+            if sealed is None and kept is not None:
+                sealed = kept.sealed
+            raw, stored = self._checked(key, signature, sealed)
+        if not receipts:
+            return
+        self.journal.add_all([(stored, receipts)])
+        if raw is not None:
+            first = min(receipt.received for receipt in receipts)
+            self.history.note_file(key, raw, first, stored.recipient)
+
+    def _checked(
+        self, key: Submission, signature: bytes, sealed: bytes | None
+    ) -> tuple[bytes, StoredSubmission]:
+        """The plain file behind ``sealed``, and the submission as it is kept."""
+        if sealed is None:
+            raise InputError(f"model {key.model}: the file is not kept here")
+        raw, recipient = self._opened(sealed, allow_plaintext=False)
         if hashlib.sha256(raw).digest() != key.sha256:
             raise InputError(f"model {key.model}: the bytes differ from their SHA-256")
-        signature = unhex(item.signature)
-        self._require_owner(key, signature)
-        for receipt in receipts:
-            self.journal.add(StoredSubmission(key, signature, raw), receipt)
+        anew = seal(raw, self.recipients(key.round))
+        return raw, StoredSubmission(key, signature, anew, len(raw), recipient)
 
     def _now(self) -> int:
         """Time of the newest block; a node that stands still would date receipts back."""
@@ -131,9 +217,8 @@ class Ingest:
         if signer != owner:
             raise RefusedError(f"the submission is not signed by the owner of model {key.model}")
 
-    def _validate(self, raw: bytes, round_number: int) -> None:
-        universe = parse_universe(self.data.universe(round_number))
+    def _validated(self, key: Submission, raw: bytes) -> Sent:
         try:
-            parse_submission(raw, universe, by_number(self.reader.addresses.tournament))
+            return self.history.sent(key, raw)
         except SubmissionError as error:
             raise InputError(str(error)) from None

@@ -6,6 +6,7 @@ proposed, and costs nobody a signature.
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from oracle.evaluation.evaluate import Evaluation, RoundInputs, evaluate
@@ -25,12 +26,12 @@ class Proposals:
     domain: Domain
     _kept: dict[int, _Proposal] = field(default_factory=dict)
 
-    def evaluated(self, inputs: RoundInputs) -> Evaluation:
-        """The result of ``inputs``, kept as the round's proposal."""
+    def evaluated(self, inputs: RoundInputs, read: Callable[[bytes], bytes]) -> Evaluation:
+        """The result of ``inputs``, kept as the round's proposal; ``read`` as `evaluate` has it."""
         number, basis = inputs.announcement.round, _basis(inputs)
         kept = self._kept.get(number)
         if kept is None or kept.basis != basis:
-            kept = _Proposal(basis, evaluate(inputs))
+            kept = _Proposal(basis, evaluate(inputs, read))
             self._kept[number] = kept
         return kept.result
 
@@ -42,6 +43,9 @@ class Proposals:
     def forget(self, number: int) -> None:
         """A signed round needs no proposal."""
         self._kept.pop(number, None)
+
+    def forget_before(self, number: int) -> None:
+        self._kept = {n: kept for n, kept in self._kept.items() if n >= number}
 
 
 def _basis(inputs: RoundInputs) -> bytes:

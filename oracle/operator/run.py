@@ -3,35 +3,72 @@
 import logging
 import signal
 import socket
+import sys
 import threading
+import time
+from pathlib import Path
 
 import structlog
 import uvicorn
 
-from oracle.chain.keys import load_keystore
+from oracle import __version__
+from oracle.chain.index import ChainIndex
+from oracle.chain.logs import IndexedLogs
+from oracle.chain.outbox import Outbox
 from oracle.chain.pool import PoolWriter
 from oracle.chain.reader import PoolReader
-from oracle.chain.sender import Sender
+from oracle.chain.signers import open_signer
+from oracle.chain.signing import Signer
 from oracle.errors import EnvironmentLacksError, RefusedError
+from oracle.operator import failpoints
+from oracle.operator.announce_config import SecondsAnnounce, WeekdaysAnnounce
+from oracle.operator.announcing import Announcing
 from oracle.operator.config import OperatorConfig
-from oracle.operator.ingest import Ingest
+from oracle.operator.context import Context
+from oracle.operator.disclosing import Mirror
+from oracle.operator.duties import Duties
+from oracle.operator.guard import Guard
+from oracle.operator.intake import open_ingest
+from oracle.operator.metrics import Deadlines, Metrics, Sights
 from oracle.operator.peers import Peer
-from oracle.operator.server import build
-from oracle.operator.targets import RoundData
+from oracle.operator.server import build, settings
+from oracle.operator.state import open_objects
+from oracle.operator.turns import Turns
 from oracle.operator.worker import Worker
-from oracle.store.journal import Journal
+from oracle.settlement.specs import SPECS
+from oracle.store.database import Database
+from oracle.store.event_index import EventStore
+from oracle.store.mirror import mirror_round, round_key
+from oracle.store.objects import ObjectStore
+from oracle.store.sealing import Identity
+from oracle.store.transactions import TransactionStore
+
+_log = structlog.get_logger("operator")
 
 
 def _configure_logging() -> None:
+    """JSON lines on standard output, also of what logs by the standard library."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso"),
+        structlog.processors.format_exc_info,
+    ]
     structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
+        processors=[*shared, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
     )
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(),
+            ],
+        )
+    )
+    logging.getLogger().handlers = [handler]
+    logging.getLogger("assay").setLevel(logging.INFO)
 
 
 def _listening(host: str, port: int) -> socket.socket:
@@ -44,47 +81,178 @@ def _listening(host: str, port: int) -> socket.socket:
         ) from None
 
 
+def open_reader(config: OperatorConfig, events: EventStore) -> PoolReader:
+    """The tournament as the configured endpoints and the index of events show it."""
+    chain = config.chain
+    return PoolReader.open(
+        chain.urls,
+        config.pool,
+        config.chain_id,
+        logs=IndexedLogs(events),
+        agree=chain.agree,
+        solo=chain.solo,
+        stale_seconds=chain.stale_seconds,
+    )
+
+
+def _require_operator(reader: PoolReader, signer: Signer | None) -> None:
+    if signer is None:
+        _log.warning("no signer in the configuration: a dry run, nothing is signed or sent")
+    elif signer.address not in reader.operators():
+        raise RefusedError(
+            f"{signer.address} is not an operator of this tournament",
+            f"its operators are {', '.join(reader.operators())}",
+        )
+
+
+class Operator:
+    """Everything one process holds, built from its configuration; ``close`` lets go of it."""
+
+    def __init__(self, config: OperatorConfig) -> None:
+        config.home.mkdir(parents=True, exist_ok=True)
+        self.config = config
+        self.database = Database.open(config.database)
+        try:
+            self._build()
+        except BaseException:
+            self.database.close()
+            raise
+
+    def _build(self) -> None:
+        config = self.config
+        self.database.claim(config.chain_id, config.pool)
+        events = EventStore(self.database)
+        self.reader = open_reader(config, events)
+        signer = open_signer(config.signer)
+        _require_operator(self.reader, signer)
+        self.ingest = open_ingest(
+            self.reader,
+            self.database,
+            config.data,
+            signer,
+            Identity.load(config.identity),
+            url=config.public_url,
+            providers=config.providers,
+            allow_plaintext=config.allow_plaintext,
+        )
+        self.outboxes: dict[str, Outbox] = {}
+        self.metrics = self._metrics(signer)
+        self.context = Context(
+            reader=self.reader,
+            writer=None if signer is None else self._writer(signer),
+            journal=self.ingest.journal,
+            data=self.ingest.data,
+            signer=signer,
+            ingest=self.ingest,
+            peers=[Peer(url) for url in config.peers],
+            artefacts=config.artefacts,
+            turns=Turns(config.stagger),
+            identity=self.ingest.identity,
+            patience=config.patience,
+            observe=self.metrics,
+        )
+        objects = open_objects(config)
+        duties = Duties(
+            self.context,
+            announcing=None if config.announce is None else self._announcing(config.announce),
+            outboxes=list(self.outboxes.values()),
+            chain_index=ChainIndex(self.reader, events),
+            events=events,
+            verifiers=config.verifiers,
+            mirror=None if objects is None else self._mirror(objects),
+        )
+        self.worker = Worker(duties)
+
+    def _writer(self, signer: Signer) -> PoolWriter:
+        """Sends from the signer's account; one outbox an account, whatever it is used for."""
+        if signer.address not in self.outboxes:
+            self.outboxes[signer.address] = Outbox(
+                self.reader.web3,
+                signer,
+                TransactionStore(self.database),
+                url=self.reader.url,
+                wait=self.config.chain.wait,
+                max_fee_gwei=self.config.chain.max_fee_gwei,
+                at=failpoints.failpoint,
+            )
+        return PoolWriter(self.reader, self.outboxes[signer.address])
+
+    def _metrics(self, signer: Signer | None) -> Metrics:
+        reader, timing = self.reader, self.reader.timing
+        metrics = Metrics(
+            Sights(
+                endpoints=lambda: reader.endpoints.health(),
+                folders=[self.config.home, self.config.artefacts],
+                oldest_pending=self._oldest_pending,
+                deadlines=Deadlines(timing["grace"], reader.clocks.settle_time),
+            )
+        )
+        metrics.info.info(
+            {
+                "name": self.config.name,
+                "operator": "" if signer is None else signer.address,
+                "version": __version__,
+                "chain_id": str(self.config.chain_id),
+                "pool": self.config.pool,
+            }
+        )
+        return metrics
+
+    def _oldest_pending(self) -> float:
+        """Age in seconds of the oldest transaction that is in no block yet."""
+        sent = [one.sent_at for outbox in self.outboxes.values() for one in outbox.pending()]
+        return time.time() - min(sent) if sent else 0.0
+
+    def _announcing(self, chosen: WeekdaysAnnounce | SecondsAnnounce) -> Announcing:
+        return Announcing(
+            reader=self.reader,
+            writer=self._writer(chosen.signer.open()),
+            calendar=chosen.rounds(),
+            spec=SPECS[chosen.spec],
+            ahead=chosen.ahead,
+            margin=chosen.margin,
+            phi=chosen.phi_source(),
+        )
+
+    def _mirror(self, objects: ObjectStore) -> Mirror:
+        where = self.reader.addresses
+
+        def mirror(folder: Path, number: int) -> None:
+            mirror_round(folder, objects, round_key(where.chain_id, where.pool, number))
+
+        return mirror
+
+    def guard(self) -> None:
+        """Learns what was signed before, as far as this database does not know it."""
+        context = self.context
+        Guard(
+            self.reader, context.journal, context.artefacts, context.address, context.peers
+        ).settle()
+
+    def close(self) -> None:
+        self.database.close()
+
+
 def run(config: OperatorConfig) -> None:
     """Runs until SIGTERM or SIGINT; the loop finishes its cycle first."""
     _configure_logging()
-    account = load_keystore(config.keystore, config.password_file)
-    reader = PoolReader.open(config.rpc, config.pool, config.chain_id)
-    if account.address not in reader.operators():
-        raise RefusedError(
-            f"{account.address} is not an operator of this tournament",
-            f"its operators are {', '.join(reader.operators())}",
-        )
-    config.home.mkdir(parents=True, exist_ok=True)
-    journal = Journal(config.home / "journal.sqlite")
-    data = RoundData(config.data)
-    ingest = Ingest(reader, journal, data, account)
-    worker = Worker(
-        reader=reader,
-        writer=PoolWriter(reader, Sender(reader.web3, config.rpc, account)),
-        journal=journal,
-        data=data,
-        account=account,
-        ingest=ingest,
-        peers=[Peer(url) for url in config.peers],
-        artefacts=config.home / "artefacts",
-        stagger=config.stagger,
-        patience=config.patience,
-    )
+    failpoints.check()
+    operator = Operator(config)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         # uvicorn raises the signal anew when it has ended; else the process would die there.
         signal.signal(number, lambda *_: stop.set())
+    worker = operator.worker
     loop = threading.Thread(target=worker.run, args=(stop, config.cycle), name="reconcile")
-    server = uvicorn.Server(
-        uvicorn.Config(build(ingest, worker), log_level="warning", timeout_graceful_shutdown=3)
-    )
+    server = uvicorn.Server(settings(build(operator.ingest, worker, metrics=operator.metrics)))
     try:
         # Bound before the loop starts: a second process of the same operator must not sign.
         with _listening(config.host, config.port) as listener:
+            operator.guard()
             loop.start()
             server.run(sockets=[listener])
     finally:
         stop.set()
         if loop.ident is not None:
             loop.join()
-        journal.close()
+        operator.close()

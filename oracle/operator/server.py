@@ -1,43 +1,83 @@
-"""The operator's HTTP face: takes submissions, shows its results to operators and to anyone."""
+"""The operator's HTTP face: takes files, shows its results to operators and to anyone.
+
+What it gives out of submissions and targets is sealed to operators, or to the model's owner.
+"""
 
 from collections import defaultdict
 from typing import Annotated
 
+import uvicorn
+from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI, HTTPException, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
-from starlette.concurrency import run_in_threadpool
 
 from oracle import __version__
 from oracle.errors import AssayError, InputError, RefusedError, UnreachableError
-from oracle.operator.ingest import MAX_BYTES, Ingest
-from oracle.operator.worker import Worker
-from oracle.settlement.manifest import hex32
+from oracle.operator.health import health_router
+from oracle.operator.ingest import Ingest
+from oracle.operator.limits import InFlight, Limits, limited_body
+from oracle.operator.metrics import Metrics
+from oracle.operator.results import Results, RoundNumber, Sha256, results_router
+from oracle.operator.tries import BusyError
+from oracle.operator.wrapping import MAX_BODY
+from oracle.settlement.typed_data import HistoryRequest
 from oracle.settlement.units import MAX_MODELS
 from oracle.settlement.wire import (
     MAX_SEQUENCE,
-    AttestationMessage,
-    ProposalMessage,
+    CardMessage,
     ReceiptMessage,
     SubmissionMessage,
+    TargetsMessage,
     receipt_message,
     submission_message,
     unhex,
 )
 
-_RoundNumber = Annotated[int, Path(ge=1, lt=2**32)]
-_STATUS = {InputError: 422, UnreachableError: 503}
+_Signature = Annotated[str, Query(pattern="^0x[0-9a-fA-F]{130}$")]
+_Count = Annotated[int, Query(ge=0, le=MAX_SEQUENCE)]
+_STATUS: dict[type[AssayError], int] = {InputError: 422, UnreachableError: 503, BusyError: 429}
+_SEALED = "application/octet-stream"
+_LIMITS = Limits()
 
 
-def build(ingest: Ingest, worker: Worker) -> FastAPI:
-    """The application of one operator."""
+def build(
+    ingest: Ingest,
+    results: Results,
+    limits: Limits = _LIMITS,
+    *,
+    metrics: Metrics | None = None,
+) -> FastAPI:
+    """The application of one operator; ``metrics`` are those that its loop tells."""
     app = FastAPI(title="Assay operator", version=__version__)
-    journal = ingest.journal
+    _explain_errors(app)
+    _take_files(app, ingest, limits)
+    _show_files(app, ingest)
+    app.include_router(results_router(results, limits))
 
+    operator = None if ingest.signer is None else ingest.signer.address
+    seen = metrics or Metrics()
+    app.include_router(health_router(seen.pulse, seen.registry, operator))
+    app.add_middleware(InFlight, limits=limits, refuse=_answer_to)
+    return app
+
+
+def settings(app: FastAPI, limits: Limits = _LIMITS) -> uvicorn.Config:
+    """How the application is served: few idle connections, short headers, no access log."""
+    return uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        limit_concurrency=4 * limits.requests,
+        h11_max_incomplete_event_size=2**14,
+        timeout_graceful_shutdown=3,
+    )
+
+
+def _explain_errors(app: FastAPI) -> None:
     @app.exception_handler(AssayError)
     async def explain(_: Request, error: AssayError) -> JSONResponse:
-        status = _STATUS.get(type(error), 409)
-        return _error(status, error.code, error.message, error.fix)
+        return _answer_to(error)
 
     @app.exception_handler(HTTPException)
     async def refuse(_: Request, error: HTTPException) -> JSONResponse:
@@ -49,58 +89,89 @@ def build(ingest: Ingest, worker: Worker) -> FastAPI:
         where = ".".join(str(part) for part in first["loc"])
         return _error(422, InputError.code, f"{where}: {first['msg']}")
 
+
+def _take_files(app: FastAPI, ingest: Ingest, limits: Limits) -> None:
+    working = CapacityLimiter(limits.working)
+
     @app.post("/submissions", status_code=201)
     async def submit(
         request: Request,
         round: Annotated[int, Query(ge=1, lt=2**32)],
         model: Annotated[int, Query(ge=0, lt=MAX_MODELS)],
-        sequence: Annotated[int, Query(ge=0, le=MAX_SEQUENCE)],
-        signature: Annotated[str, Query(pattern="^0x[0-9a-fA-F]{130}$")],
+        sequence: _Count,
+        signature: _Signature,
     ) -> ReceiptMessage:
-        raw = await _limited_body(request)
-        receipt = await run_in_threadpool(
-            ingest.accept, raw, round, model, sequence, unhex(signature)
+        body = await limited_body(request, MAX_BODY, limits.seconds)
+        receipt = await to_thread.run_sync(
+            ingest.accept, body, round, model, sequence, unhex(signature), limiter=working
         )
         return receipt_message(receipt)
 
+    @app.post("/rounds/{number}/targets", status_code=201)
+    async def take_targets(
+        request: Request, number: RoundNumber, release_at: _Count, signature: _Signature
+    ) -> TargetsMessage:
+        body = await limited_body(request, MAX_BODY, limits.seconds)
+        return await to_thread.run_sync(
+            ingest.desk.accept, body, number, release_at, unhex(signature), limiter=working
+        )
+
+
+def _show_files(app: FastAPI, ingest: Ingest) -> None:
+    journal = ingest.journal
+
+    @app.get("/card")
+    def card() -> CardMessage:
+        if ingest.cards.own is None:
+            raise HTTPException(404, "this operator runs without a key")
+        return ingest.cards.own
+
     @app.get("/rounds/{number}/submissions")
-    def submissions(number: _RoundNumber) -> list[SubmissionMessage]:
+    def submissions(number: RoundNumber) -> list[SubmissionMessage]:
         _require_closed(ingest, number)
         receipts = defaultdict(list)
         for receipt in journal.receipts(number):
             receipts[receipt.key].append(receipt)
-        signatures = journal.signatures(number)
-        return [submission_message(k, signed, receipts[k]) for k, signed in signatures.items()]
+        return [
+            submission_message(kept.key, kept.signature, receipts[kept.key])
+            for kept in journal.listed(number)
+        ]
 
     @app.get("/rounds/{number}/submissions/{sha256}")
-    def submission_bytes(
-        number: _RoundNumber, sha256: Annotated[str, Path(pattern="^[0-9a-f]{64}$")]
-    ) -> Response:
+    def submission(number: RoundNumber, sha256: Sha256) -> Response:
         _require_closed(ingest, number)
-        found = journal.find(number, bytes.fromhex(sha256))
+        return _sealed(ingest.shared(number, bytes.fromhex(sha256)), "unknown submission")
+
+    @app.get("/rounds/{number}/targets")
+    def targets(number: RoundNumber) -> TargetsMessage:
+        found = ingest.desk.shown(number)
         if found is None:
-            raise HTTPException(404, "unknown submission")
-        return Response(found.raw, media_type="application/octet-stream")
+            raise HTTPException(404, "no targets in the vault")
+        return found
 
-    @app.get("/rounds/{number}/proposal")
-    def proposal(number: _RoundNumber) -> ProposalMessage:
-        found = worker.proposal(number)
-        if found is None:
-            raise HTTPException(404, "this operator has not evaluated this round")
-        return ProposalMessage(digest=hex32(found))
+    @app.get("/rounds/{number}/targets/{sha256}")
+    def sealed_targets(number: RoundNumber, sha256: Sha256) -> Response:
+        return _sealed(ingest.desk.shared(number, bytes.fromhex(sha256)), "unknown targets")
 
-    @app.get("/rounds/{number}/attestation")
-    def attestation(number: _RoundNumber) -> AttestationMessage:
-        own = worker.own_attestation(number)
-        if own is None:
-            raise HTTPException(404, "this operator has not signed this round")
-        return own
+    @app.get("/models/{model}/diagnostics")
+    def history(
+        model: Annotated[int, Path(ge=0, lt=MAX_MODELS)],
+        recipient: Annotated[str, Query(max_length=100)],
+        asked_at: _Count,
+        signature: _Signature,
+    ) -> Response:
+        request = HistoryRequest(model, recipient, asked_at)
+        return _sealed(ingest.read_history(request, unhex(signature)), "")
 
-    @app.get("/healthz")
-    def health() -> dict[str, object]:
-        return {"operator": ingest.account.address, **worker.health()}
 
-    return app
+def _sealed(found: bytes | None, otherwise: str) -> Response:
+    if found is None:
+        raise HTTPException(404, otherwise)
+    return Response(found, media_type=_SEALED)
+
+
+def _answer_to(error: AssayError) -> JSONResponse:
+    return _error(_STATUS.get(type(error), 409), error.code, error.message, error.fix)
 
 
 def _error(status: int, code: str, message: str, fix: str = "") -> JSONResponse:
@@ -108,18 +179,8 @@ def _error(status: int, code: str, message: str, fix: str = "") -> JSONResponse:
     return JSONResponse(body, status_code=status)
 
 
-async def _limited_body(request: Request) -> bytes:
-    """The request's body; stops reading as soon as it is too large."""
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > MAX_BYTES:
-            raise InputError(f"the file is larger than {MAX_BYTES} bytes")
-    return bytes(body)
-
-
 def _require_closed(ingest: Ingest, round_number: int) -> None:
-    """Predictions stay with the operator that took them until nobody can use them any more."""
+    """Who has sent what stays with the operator that took it until nobody can use it any more."""
     announced = ingest.reader.announced(round_number)
     if announced is None or ingest.reader.newest().timestamp < announced.closes:
         raise HTTPException(403, "submissions are shared once the round has closed")

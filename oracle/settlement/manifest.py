@@ -9,7 +9,12 @@ from typing import Any, ClassVar, Literal
 import rfc8785
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from oracle.settlement.specs import SPECS
+
 HASHED_FOLDERS = ("inputs/", "outputs/")
+TARGETS = "inputs/targets.csv"
+SUBMISSIONS = "inputs/submissions/"
+"""The folder of the submissions' bytes; `submission_path` names one."""
 _SAFE_PATH = re.compile(r"(inputs|outputs)(/[a-z0-9_]+)*/[a-z0-9_]+(\.[a-z]+)?")
 
 
@@ -57,11 +62,13 @@ class Saturated(_Part):
 
 
 class Manifest(_Part):
-    """Everything a round's result rests on; see docs/formats.md for each field."""
+    """Everything a round's result rests on; see docs/formats.md for each field.
 
-    format: Literal["assay/manifest/1"] = Field("assay/manifest/1", alias="schema")
-    spec: Literal["assay/scoring/1"] = "assay/scoring/1"
-    code_version: str
+    ``files`` are named, measured and hashed as plain files, also where they are published sealed.
+    """
+
+    format: Literal["assay/manifest/2"] = Field(default="assay/manifest/2", alias="schema")
+    spec: str
     chain_id: int = _Count
     pool: str = _Address
     oracle: str = _Address
@@ -119,6 +126,8 @@ def parse(raw: bytes) -> Manifest:
     paths = [file.path for file in manifest.files]
     if paths != sorted(set(paths)):
         raise ManifestError("manifest.json: files are not in order, or one is listed twice")
+    if manifest.spec not in SPECS:
+        raise ManifestError(f"manifest.json: spec: this release does not know {manifest.spec!r}")
     for path in paths:
         if not _SAFE_PATH.fullmatch(path):
             raise ManifestError(f"manifest.json: {path!r} is not a path of an artefact")
@@ -127,7 +136,18 @@ def parse(raw: bytes) -> Manifest:
 
 def list_files(contents: Mapping[str, bytes]) -> list[File]:
     """Manifest entries for {path: bytes}, sorted by path."""
-    return [
-        File(path=path, sha256=hex32(hashlib.sha256(raw).digest()), size=len(raw))
-        for path, raw in sorted(contents.items())
-    ]
+    return [listed(path, raw) for path, raw in sorted(contents.items())]
+
+
+def listed(path: str, raw: bytes) -> File:
+    """The manifest's entry for a file."""
+    return File(path=path, sha256=hex32(hashlib.sha256(raw).digest()), size=len(raw))
+
+
+def is_private(path: str) -> bool:
+    """Whether the file at ``path`` is sealed unless the round's specification says it is open."""
+    return path == TARGETS or path.startswith(SUBMISSIONS)
+
+
+def submission_path(sha256: bytes) -> str:
+    return SUBMISSIONS + sha256.hex()

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from oracle.settlement.typed_data import Commit, Domain, digest, recover
+from oracle.settlement.typed_data import Commit, Confirm, Domain, digest, recover
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +39,26 @@ def tally(attestations: Iterable[Attestation], domain: Domain, signers: Iterable
 
     An operator that signed two digests is named, and none of its signatures counts.
     """
+    return tally_statements(((a.commit, a.signature) for a in attestations), domain, signers)
+
+
+def tally_statements(
+    signed: Iterable[tuple[Commit | Confirm, bytes]], domain: Domain, signers: Iterable[str]
+) -> Tally:
+    """The same for statements of either kind, all on one matter."""
     registered = {s.lower() for s in signers}
     found: dict[bytes, dict[str, bytes]] = {}
     digests_of: dict[str, set[bytes]] = {}
-    for item in attestations:
-        who = recover(item.commit, domain, item.signature)
+    for statement, signature in signed:
+        who = recover(statement, domain, signature)
         if who is None or who.lower() not in registered:
             continue
-        signed = digest(item.commit, domain)
-        found.setdefault(signed, {})[who] = item.signature
-        digests_of.setdefault(who, set()).add(signed)
-    twice = frozenset(who for who, signed in digests_of.items() if len(signed) > 1)
+        hashed = digest(statement, domain)
+        found.setdefault(hashed, {})[who] = signature
+        digests_of.setdefault(who, set()).add(hashed)
+    twice = frozenset(who for who, hashed in digests_of.items() if len(hashed) > 1)
     honest = {
-        signed: {who: sig for who, sig in by.items() if who not in twice}
-        for signed, by in found.items()
+        hashed: {who: sig for who, sig in by.items() if who not in twice}
+        for hashed, by in found.items()
     }
     return Tally(honest, twice)

@@ -127,6 +127,53 @@ class Receipt:
     received: int
 
 
+@dataclass(frozen=True, slots=True)
+class Card:
+    """An operator's word where it is reached and to whom files for it are sealed.
+
+    ``issued`` in seconds: of one operator's cards the newest counts.
+    """
+
+    fields: ClassVar[dict[str, str]] = {
+        "operator": "address",
+        "url": "string",
+        "recipient": "string",
+        "issued": "uint256",
+    }
+    operator: str
+    url: str
+    recipient: str
+    issued: int
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """A data provider's word that these are a round's targets, not to be used before a time."""
+
+    fields: ClassVar[dict[str, str]] = {
+        "round": "uint256",
+        "sha256": "bytes32",
+        "release_at": "uint256",
+    }
+    round: int
+    sha256: bytes
+    release_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRequest:
+    """A model owner's request for the model's history, to be sealed to ``recipient``."""
+
+    fields: ClassVar[dict[str, str]] = {
+        "model": "uint256",
+        "recipient": "string",
+        "asked_at": "uint256",
+    }
+    model: int
+    recipient: str
+    asked_at: int
+
+
 class Struct(Protocol):
     """A dataclass with the EIP-712 type of each of its fields."""
 

@@ -1,18 +1,24 @@
 """JSON that operators and submitters exchange over HTTP; every field is checked on the way in."""
 
+import re
 from dataclasses import asdict
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from oracle.settlement.manifest import hex32
 from oracle.settlement.quorum import Attestation
 from oracle.settlement.receipts import SignedReceipt
-from oracle.settlement.typed_data import Commit, Receipt, Submission
+from oracle.settlement.typed_data import Card, Commit, Receipt, Submission, Targets
 
 MAX_SEQUENCE = 2**53 - 1
 _Hash = Field(pattern=r"^0x[0-9a-f]{64}$")
 _Signature = Field(pattern=r"^0x[0-9a-f]{130}$")
+_Address = Field(pattern=r"^0x[0-9a-fA-F]{40}$")
+_Url = Field(pattern=r"^https?://[!-~]{1,200}$")
+_Recipient = Field(pattern=r"^age1[a-z0-9]{58}$")
+_RECIPIENT_TEXT = re.compile(rb"age1[a-z0-9]{58}")
+_RECIPIENT_LINE = "assay-recipient: "
 _Uint = Field(ge=0, le=MAX_SEQUENCE)
 
 
@@ -27,7 +33,7 @@ class _Message(BaseModel):
 class ReceiptMessage(_Message):
     """An operator's receipt for one submission."""
 
-    operator: str = Field(pattern=r"^0x[0-9a-fA-F]{40}$")
+    operator: str = _Address
     received: int = _Uint
     signature: str = _Signature
 
@@ -74,6 +80,77 @@ def receipt_message(receipt: SignedReceipt) -> ReceiptMessage:
     )
 
 
+def payload(raw: bytes, recipient: str = "") -> bytes:
+    """What is encrypted to operators: the file, after the owner's recipient if there is one.
+
+    The recipient travels inside, where nobody between owner and operators can exchange it.
+    """
+    return f"{_RECIPIENT_LINE}{recipient}\n".encode() + raw if recipient else raw
+
+
+def split_payload(opened: bytes) -> tuple[bytes, str]:
+    """File and owner's recipient, which may be empty. Raises ``ValueError``."""
+    prefix = _RECIPIENT_LINE.encode()
+    if not opened.startswith(prefix):
+        return opened, ""
+    line, _, raw = opened.partition(b"\n")
+    found = line.removeprefix(prefix)
+    if not _RECIPIENT_TEXT.fullmatch(found):
+        raise ValueError("the owner's recipient is not an age recipient")
+    return raw, found.decode()
+
+
+class ReceiptsFile(_Message):
+    """What a submitter keeps: the proof that operators took a file. Saved beside the file."""
+
+    kind: Literal["assay/receipts/1"] = Field(default="assay/receipts/1", alias="schema")
+    chain_id: int = _Uint
+    pool: str = _Address
+    submission: SubmissionMessage
+
+    def to_bytes(self) -> bytes:
+        """Its JSON, as it is written."""
+        return (self.model_dump_json(by_alias=True, indent=1) + "\n").encode()
+
+
+class CardMessage(_Message):
+    """An operator's signed card."""
+
+    operator: str = _Address
+    url: str = _Url
+    recipient: str = _Recipient
+    issued: int = _Uint
+    signature: str = _Signature
+
+    def card(self) -> Card:
+        return Card(self.operator, self.url, self.recipient, self.issued)
+
+
+def card_message(card: Card, signature: bytes) -> CardMessage:
+    return CardMessage(**asdict(card), signature="0x" + signature.hex())
+
+
+class TargetsMessage(_Message):
+    """A round's targets as their provider signed them, without the file itself."""
+
+    round: int = _Uint
+    sha256: str = _Hash
+    release_at: int = _Uint
+    signature: str = _Signature
+
+    def targets(self) -> Targets:
+        return Targets(self.round, unhex(self.sha256), self.release_at)
+
+
+def targets_message(targets: Targets, signature: bytes) -> TargetsMessage:
+    return TargetsMessage(
+        round=targets.round,
+        sha256=hex32(targets.sha256),
+        release_at=targets.release_at,
+        signature="0x" + signature.hex(),
+    )
+
+
 class ProposalMessage(_Message):
     """Digest of the Commit that an operator has signed or would sign."""
 
@@ -83,7 +160,7 @@ class ProposalMessage(_Message):
 class AttestationMessage(_Message):
     """A Commit with one operator's signature; also the file ``attest/<operator>.json``."""
 
-    pool: str = Field(pattern=r"^0x[0-9a-fA-F]{40}$")
+    pool: str = _Address
     tournament: int = _Uint
     round: int = _Uint
     epoch: int = _Uint
@@ -97,7 +174,7 @@ class AttestationMessage(_Message):
     signature: str = _Signature
 
     def attestation(self) -> Attestation:
-        values: dict[str, Any] = self.model_dump(exclude={"signature"})
+        values: dict[str, Any] = self.model_dump(include=set(Commit.fields))
         for name, kind in Commit.fields.items():
             if kind == "bytes32":
                 values[name] = unhex(values[name])

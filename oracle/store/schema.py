@@ -15,7 +15,6 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    UniqueConstraint,
 )
 
 metadata = MetaData()
@@ -25,7 +24,7 @@ def _submission_key() -> list[Column[Any]]:
     """What tells one submission from another; ``sequence`` orders those of one model."""
     return [
         Column("round", BigInteger, primary_key=True),
-        Column("model", Integer, primary_key=True),
+        Column("model", BigInteger, primary_key=True),
         Column("sha256", LargeBinary(32), primary_key=True),
         Column("sequence", BigInteger, primary_key=True),
     ]
@@ -35,7 +34,7 @@ def _submission_key() -> list[Column[Any]]:
 owner = Table(
     "owner",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Integer, primary_key=True, autoincrement=False),
     Column("chain_id", BigInteger, nullable=False),
     Column("pool", String(42), nullable=False),
 )
@@ -61,7 +60,8 @@ receipts = Table(
     Column("signature", LargeBinary(65), nullable=False),
 )
 
-# Written before a signature is made. ``phase``: commit, or confirm:0x<challenge id>.
+# Written before a signature is made. ``phase``: commit, or confirm:0x<challenge id>; of a row
+# ``blocked``, whose digest is zero: nothing is signed any more up to this round.
 signed = Table(
     "signed",
     metadata,
@@ -108,7 +108,7 @@ transactions = Table(
 blocks = Table(
     "blocks",
     metadata,
-    Column("number", BigInteger, primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
     Column("hash", LargeBinary(32), nullable=False),
     Column("parent", LargeBinary(32), nullable=False),
     Column("timestamp", BigInteger, nullable=False),
@@ -163,5 +163,4 @@ cards = Table(
     Column("recipient", String, nullable=False),
     Column("issued", BigInteger, nullable=False),
     Column("signature", LargeBinary(65), nullable=False),
-    UniqueConstraint("recipient"),
 )

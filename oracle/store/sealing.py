@@ -15,6 +15,14 @@ from pyrage import x25519
 
 from oracle.errors import InputError
 
+MAX_RECIPIENTS = 64
+MAX_HEADER = 8192
+"""Bytes before the encrypted part, which hold a stanza for each recipient. The library's time to
+read them grows with their square."""
+
+_MAGIC = b"age-encryption.org/"
+_CHUNK, _CHUNK_TAG, _NONCE = 65536, 16, 16
+
 
 class SealError(ValueError):
     """The bytes are not sealed, are damaged, or are sealed to others."""
@@ -64,6 +72,11 @@ class Identity:
         return str(x25519.Identity.from_str(self._secret).to_public())
 
     def open(self, sealed: bytes) -> bytes:
+        """The plain bytes; memory is bounded by ``len(sealed)``, as age compresses nothing."""
+        if not is_sealed(sealed):
+            raise SealError("not encrypted with age")
+        if sealed.find(b"\n--- ", 0, MAX_HEADER) < 0:
+            raise SealError("cannot be opened: damaged, or sealed to too many")
         try:
             return pyrage.decrypt(sealed, [x25519.Identity.from_str(self._secret)])
         except pyrage.DecryptError:
@@ -80,8 +93,13 @@ def is_recipient(text: str) -> bool:
 
 
 def is_sealed(raw: bytes) -> bool:
-    """Whether ``raw`` begins like an age file."""
-    return raw.startswith(b"age-encryption.org/")
+    """Whether ``raw`` begins like an age file, a binary one."""
+    return raw.startswith(_MAGIC)
+
+
+def largest_sealed(size: int) -> int:
+    """Bytes that ``size`` plain bytes have at most when they are sealed."""
+    return size + MAX_HEADER + _NONCE + _CHUNK_TAG * (size // _CHUNK + 1)
 
 
 def seal(raw: bytes, recipients: Iterable[str]) -> bytes:
@@ -89,4 +107,6 @@ def seal(raw: bytes, recipients: Iterable[str]) -> bytes:
     known = [x25519.Recipient.from_str(text) for text in sorted(set(recipients))]
     if not known:
         raise ValueError("sealed to nobody, it would be lost")
+    if len(known) > MAX_RECIPIENTS:
+        raise ValueError(f"sealed to {len(known)}, more than {MAX_RECIPIENTS}")
     return pyrage.encrypt(raw, known)

@@ -10,8 +10,19 @@ from pathlib import Path
 
 from eth_account import Account
 
-from oracle.settlement import batches, intents, manifest, merkle, typed_data, words
+from oracle.settlement import (
+    batches,
+    intents,
+    manifest,
+    merkle,
+    receipts,
+    round_receipts,
+    specs,
+    typed_data,
+    words,
+)
 from oracle.settlement.payout import Template
+from oracle.store import sealed_index
 
 PATH = Path(__file__).with_name("formats-v1.json")
 POOL = "0x" + "11" * 20
@@ -78,6 +89,9 @@ LANES = [
     words.Lane(2**56 - 1),
     words.Lane(1, True),
 ]
+SEALED_INDEX = sealed_index.SealedIndex(
+    to="verifiers", files=manifest.list_files({"inputs/targets.csv": b"age-encryption.org/v1\n"})
+)
 SCORES = {
     0: words.ScoreLane((31_415, -27_182, 0)),
     3: words.ScoreLane((-1, 1, 524_287), 15),
@@ -86,7 +100,7 @@ SCORES = {
 RECORD = words.QueueRecord(deposit=10**9, release=2**56 - 1, mode=2, next_model=2**20 - 1)
 META_ROWS = [("n000000000000001", 250_000_000), ("n000000000000002", 0), ("n3", 10**9)]
 MANIFEST = manifest.Manifest(
-    code_version="0.1.0",
+    spec="assay/scoring/1/owner",
     chain_id=731371,
     pool=POOL,
     oracle=ORACLE,
@@ -112,6 +126,13 @@ def _signed(struct: typed_data.Struct, contract: str) -> dict[str, str]:
     }
 
 
+def _round_receipts() -> bytes:
+    signature = bytes.fromhex(_signed(RECEIPT, POOL)["signature"][2:])
+    operator = Account.from_key(KEY).address
+    signed = receipts.SignedReceipt(SUBMISSION, operator, RECEIPT.received, signature)
+    return round_receipts.receipts_bytes(SUBMISSION.round, [signed])
+
+
 def examples() -> dict[str, object]:
     """Every encoding of the examples above, as JSON values."""
     score_words = words.score_words(SCORES, 2)
@@ -124,6 +145,7 @@ def examples() -> dict[str, object]:
         "batch_chain": [manifest.hex32(link) for link in batches.chain(parts)],
         "empty_batch_chain": [manifest.hex32(link) for link in batches.chain(batches.cut([]))],
         "spec_hash": manifest.hex32(typed_data.SPEC_HASH),
+        "spec_hashes": {spec.name: manifest.hex32(spec.hash) for spec in specs.SPECS.values()},
         "template_hash": manifest.hex32(typed_data.template_hash(TEMPLATE)),
         "announce_hash": manifest.hex32(ANNOUNCEMENT.hash()),
         "signer": Account.from_key(KEY).address,
@@ -137,6 +159,8 @@ def examples() -> dict[str, object]:
         "merkle_root": manifest.hex32(merkle.root(leaves)),
         "manifest": MANIFEST.to_bytes().decode(),
         "manifest_digest": manifest.hex32(MANIFEST.digest()),
+        "round_receipts": _round_receipts().decode(),
+        "sealed_index": SEALED_INDEX.to_bytes().decode(),
     }
 
 

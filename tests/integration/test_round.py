@@ -10,11 +10,12 @@ import pytest
 from web3.exceptions import ContractLogicError
 
 from oracle.chain.abi import abi
-from oracle.evaluation.recompute import inputs_of, read_batches
+from oracle.evaluation.published import inputs_of, read_batches
+from oracle.settlement.manifest import TARGETS
 from oracle.settlement.payout import Coefficients, change
 from oracle.settlement.reference import RoundTerms
 from oracle.settlement.words import ScoreLane, decode_score_lane, split_word
-from oracle.store.artefacts import check_files, read_file, read_manifest, round_path
+from oracle.store.artefacts import RoundFolder, read_file, read_manifest, round_path
 
 pytestmark = [pytest.mark.chain, pytest.mark.slow, pytest.mark.xdist_group("played")]
 
@@ -25,8 +26,10 @@ def test_demo__killed_half_way__leaves_no_process(played):
 
 def test_settle__every_lane_equals_the_reference_model(played):
     folder, story = played.story.artefacts, played.story
-    manifest = read_manifest(folder)
-    inputs = inputs_of(manifest, check_files(folder, manifest))
+    published = RoundFolder(folder)
+    published.check()
+    manifest = published.manifest()
+    inputs = inputs_of(manifest, published.read, published.read(TARGETS))
     expected = deepcopy(story.before)
     gains, burns = expected.settle_round(
         1,

@@ -11,9 +11,9 @@ from unit.test_package import build_wheel, install_into_empty_environment
 
 from oracle.errors import DifferenceError, UnreachableError
 from oracle.evaluation.evaluate import evaluate
-from oracle.evaluation.recompute import inputs_of
-from oracle.settlement.manifest import Manifest, canonical
-from oracle.store.artefacts import check_files, read_manifest
+from oracle.evaluation.published import inputs_of
+from oracle.settlement.manifest import TARGETS, Manifest, canonical, submission_path
+from oracle.store.artefacts import RoundFolder
 from oracle.verification.verify import verify
 
 pytestmark = [pytest.mark.chain, pytest.mark.slow, pytest.mark.xdist_group("played")]
@@ -31,14 +31,16 @@ def rewrite(folder: Path, path: str, raw: bytes) -> None:
 
 
 def read_round(folder: Path) -> tuple[Manifest, dict[str, bytes]]:
-    manifest = read_manifest(folder)
-    return manifest, dict(check_files(folder, manifest))
+    published = RoundFolder(folder)
+    manifest = published.manifest()
+    return manifest, {file.path: published.read(file.path) for file in manifest.files}
 
 
 def rewrite_everything(folder: Path, manifest: Manifest, files: dict[str, bytes]) -> None:
     """The whole round anew from changed inputs, consistent in itself."""
-    result = evaluate(inputs_of(manifest, files))
-    for path, raw in result.files.items():
+    inputs = inputs_of(manifest, files.__getitem__, files[TARGETS])
+    result = evaluate(inputs, lambda sha256: files[submission_path(sha256)])
+    for path, raw in {**result.files, TARGETS: files[TARGETS]}.items():
         (folder / path).write_bytes(raw)
     (folder / "manifest.json").write_bytes(result.manifest.to_bytes())
 

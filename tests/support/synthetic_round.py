@@ -14,7 +14,7 @@ from oracle.evaluation.evaluate import Entry, Evaluation, RoundInputs
 from oracle.scoring.limits import SCALE
 from oracle.scoring.portfolio import PortfolioProblem
 from oracle.scoring.round import RoundScores, score_round
-from oracle.settlement.manifest import CloseBlock
+from oracle.settlement.manifest import TARGETS, CloseBlock, submission_path
 from oracle.settlement.payout import Template
 from oracle.settlement.reference import Stakes
 from oracle.settlement.typed_data import SPEC_HASH, Announcement, Domain, Submission, message
@@ -71,6 +71,15 @@ def owner(model: int) -> str:
     return account(model).address.lower()
 
 
+RAW: dict[bytes, bytes] = {}
+"""The bytes of every submission that ``entry`` made, by their SHA-256."""
+
+
+def read(sha256: bytes) -> bytes:
+    """A submission's bytes, as `evaluate` takes them."""
+    return RAW[sha256]
+
+
 def entry(
     model: int,
     raw: bytes | None = None,
@@ -83,9 +92,10 @@ def entry(
     """A submission that the model's owner signed, or somebody else, ``by``."""
     raw = csv(predictions(model, version)) if raw is None else raw
     sha256 = hashlib.sha256(raw).digest()
+    RAW[sha256] = raw
     said = message(Submission(ANNOUNCEMENT.round, model, sha256, sequence), DOMAIN)
     signature = bytes((by or account(model)).sign_message(said).signature)
-    return Entry(model, sha256, sequence, on_time, signature, raw)
+    return Entry(model, sha256, sequence, on_time, signature, len(raw))
 
 
 INVALID = csv([SCALE // 2] * ROWS)
@@ -125,6 +135,17 @@ def inputs(**changes: object) -> RoundInputs:
         entries=ENTRIES,
     )
     return replace(base, **changes)
+
+
+def private_files(given: RoundInputs) -> dict[str, bytes]:
+    """Targets and submissions by their paths: what is sealed unless the round is open."""
+    submissions = {submission_path(e.sha256): RAW[e.sha256] for e in given.entries}
+    return {TARGETS: given.targets, **submissions}
+
+
+def all_files(result: Evaluation, given: RoundInputs) -> dict[str, bytes]:
+    """Every file of the round by its path, plain."""
+    return {**result.files, **private_files(given)}
 
 
 def csv_rows(result: Evaluation, path: str = "outputs/scores.csv") -> list[dict[str, str]]:

@@ -91,6 +91,9 @@ def test_batch_chain__by_hand() -> None:
 def test_announcement_hashes__by_hand() -> None:
     spec = _keccak(b"assay/scoring/1")
     assert GOLDEN["spec_hash"] == _hex(spec)
+    names = re.findall(r"^\| `(assay/scoring/[^`]*)` \|", DOCUMENT, re.MULTILINE)
+    assert GOLDEN["spec_hashes"] == {name: _hex(_keccak(name.encode())) for name in names}
+    assert len(names) == 3
     template = formats.TEMPLATE
     template_hash = _keccak(
         _slots(
@@ -186,10 +189,41 @@ def test_manifest__canonical_form_and_digest_by_hand() -> None:
 
 
 def test_manifest__fields__are_those_documented() -> None:
-    documented = set(re.findall(r'"(\w+)":', DOCUMENT.split("## 10. Manifest")[1]))
+    documented = _fields(DOCUMENT.split("## 10. Manifest")[1])
     value = json.loads(GOLDEN["manifest"])
     found = set(value)
     for part in ("close_block", "batch_chain", "totals"):
         found |= set(value[part])
     found |= set(value["files"][0]) | set(value["saturated"][0])
     assert found == documented
+
+
+def _fields(text: str) -> set[str]:
+    return set(re.findall(r'"(\w+)":', text))
+
+
+def _section(title: str) -> str:
+    return re.split(r"\n##+ ", DOCUMENT.split(f"### {title}\n")[1])[0]
+
+
+def test_round_receipts__canonical_form_and_fields_by_hand() -> None:
+    text = GOLDEN["round_receipts"]
+    value = json.loads(text)
+    assert json.dumps(value, sort_keys=True, separators=(",", ":")) == text
+    [submission] = value["submissions"]
+    [receipt] = submission["receipts"]
+    assert receipt["operator"] == GOLDEN["signer"]
+    assert receipt["signature"] == GOLDEN["receipt"]["signature"]
+    said = formats.RECEIPT
+    assert (submission["model"], submission["sequence"]) == (said.model, said.sequence)
+    assert (submission["sha256"], receipt["received"]) == (_hex(said.sha256), said.received)
+    documented = _fields(_section("Receipts"))
+    assert set(value) | set(submission) | set(receipt) == documented
+
+
+def test_sealed_index__canonical_form_and_fields_by_hand() -> None:
+    text = GOLDEN["sealed_index"]
+    value = json.loads(text)
+    assert json.dumps(value, sort_keys=True, separators=(",", ":")) == text
+    documented = _fields(_section("Sealed files"))
+    assert set(value) | set(value["files"][0]) == documented

@@ -27,8 +27,8 @@ ROOMS: Mapping[str, frozenset[str]] = {
     "datasets": frozenset({"tournaments", "scoring"}),
     "store": frozenset({"settlement"}),
     "chain": frozenset({"settlement", "store"}),
-    "evaluation": frozenset({"store", "settlement", "scoring", "tournaments"}),
-    "operator": frozenset({"chain", "evaluation", "store", "settlement", "tournaments"}),
+    "evaluation": frozenset({"engine", "store", "settlement", "scoring", "tournaments"}),
+    "operator": frozenset({"chain", "evaluation", "scoring", "store", "settlement", "tournaments"}),
     "verification": frozenset({"chain", "evaluation", "store", "settlement", "scoring"}),
     "devnet": frozenset({"chain", "store", "settlement"}),
     "demo": frozenset(

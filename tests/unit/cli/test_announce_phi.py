@@ -152,7 +152,7 @@ class Chain:
 def chain(monkeypatch: pytest.MonkeyPatch) -> Chain:
     chain = Chain()
     monkeypatch.setattr(options, "_reader", lambda *_: chain)
-    monkeypatch.setattr(options, "_account", lambda *_: Account.from_key(b"\x07" * 32))
+    monkeypatch.setattr(options, "_signer", lambda *_: Account.from_key(b"\x07" * 32))
     monkeypatch.setattr(options, "Sender", lambda *_: None)
     monkeypatch.setattr(options, "PoolWriter", lambda *_: chain)
     return chain

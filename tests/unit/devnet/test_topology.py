@@ -202,3 +202,30 @@ def test_exact__beyond_the_decimal_context__refused_not_rounded(text: str) -> No
 def test_exact__more_digits_than_the_decimal_context__exact() -> None:
     value = Decimal("123456789012345678901234.123456789")
     assert exact(value, 10**9, "it") == 123456789012345678901234123456789
+
+
+@pytest.mark.parametrize(
+    ("count", "signatures", "super_quorum"),
+    [(3, 2, 0), (4, 3, 0), (5, 3, 4), (6, 4, 5), (7, 4, 5), (15, 8, 9), (16, 9, 10)],
+)
+def test_with_operators__any_number__a_quorum_that_the_contract_takes(
+    tmp_path: Path, count: int, signatures: int, super_quorum: int
+) -> None:
+    made = load().with_operators(count).moved(30_000)
+    assert len(made.operators) == count
+    assert made.tournament.signatures == signatures
+    assert made.tournament.super_quorum == super_quorum
+    path = tmp_path / "topology.json"
+    path.write_text(made.model_dump_json())
+    assert load(path) == made  # no account or port stands twice
+
+
+def test_urls__topology_and_operator__its_own_addresses_go_first(tmp_path: Path) -> None:
+    def change(value: dict[str, Any]) -> None:
+        value["chain"]["rpc"] = ["http://second:1"]
+        value["operators"][1]["rpc"] = ["http://proxy:2", "http://proxy:3"]
+
+    topology = load(_written(tmp_path, change))
+    first, second, *_ = topology.operators
+    assert topology.urls(first) == (topology.rpc, "http://second:1")
+    assert topology.urls(second) == ("http://proxy:2", "http://proxy:3")

@@ -16,31 +16,30 @@ from synthetic_round import (
     MODELS,
     ROWS,
     STAKES,
+    all_files,
     csv,
     csv_rows,
     entry,
     inputs,
     predictions,
+    read,
     score_lanes,
     scored,
 )
 
-from oracle.evaluation.evaluate import (
+from oracle.evaluation.evaluate import Entry, Evaluation, EvaluationError, evaluate
+from oracle.evaluation.selection import (
     CROWDED_OUT,
     FORMER_OWNER,
     SUPERSEDED,
     UNREGISTERED,
-    Entry,
-    Evaluation,
-    EvaluationError,
-    _Selection,
-    evaluate,
+    Selection,
     within,
 )
 from oracle.scoring.limits import SCALE
 from oracle.scoring.portfolio import plain_problem
 from oracle.settlement.batches import Batch, chain
-from oracle.settlement.manifest import CloseBlock, Saturated, hex32
+from oracle.settlement.manifest import CloseBlock, Saturated, hex32, list_files
 from oracle.settlement.merkle import leaf, root
 from oracle.settlement.reference import Stakes
 from oracle.settlement.typed_data import Domain, digest
@@ -53,7 +52,7 @@ DOMAIN = Domain(731371, given_round.ORACLE)
 
 @pytest.fixture(scope="module")
 def result() -> Evaluation:
-    return evaluate(inputs())
+    return evaluate(inputs(), read)
 
 
 def _listed(result: Evaluation) -> dict[str, list[dict[str, object]]]:
@@ -70,9 +69,11 @@ def test_evaluate__each_model__latest_valid_on_time_counts(result: Evaluation) -
     assert accepted[given_round.MENDED]["sequence"] == 1
     assert accepted[given_round.LATE]["on_time"] is False
     expected = predictions(given_round.SUPERSEDING, version=1)
-    only = evaluate(inputs(entries=[e for e in ENTRIES if e.model != given_round.SUPERSEDING]))
+    only = evaluate(
+        inputs(entries=[e for e in ENTRIES if e.model != given_round.SUPERSEDING]), read
+    )
     alone = entry(given_round.SUPERSEDING, csv(expected))
-    again = evaluate(inputs(entries=[*only_entries(only), alone]))
+    again = evaluate(inputs(entries=[*only_entries(only), alone]), read)
     assert again.files["outputs/scores.csv"] == result.files["outputs/scores.csv"]
 
 
@@ -103,13 +104,13 @@ def test_evaluate__every_other_entry__rejected_with_its_reason(result: Evaluatio
 def test_evaluate__equal_sequence__larger_hash_counts() -> None:
     rivals = sorted((entry(0, sequence=4, version=v) for v in range(4)), key=lambda e: e.sha256)
     for order in (rivals, rivals[::-1]):
-        [counted] = _listed(evaluate(inputs(entries=order)))["accepted"]
+        [counted] = _listed(evaluate(inputs(entries=order), read))["accepted"]
         assert counted["sha256"] == hex32(rivals[-1].sha256)
 
 
 def test_evaluate__on_time_invalid_and_late_valid__the_late_one_is_scored() -> None:
     late = entry(0, sequence=2, on_time=False)
-    found = evaluate(inputs(entries=[entry(0, given_round.INVALID), late, entry(1)]))
+    found = evaluate(inputs(entries=[entry(0, given_round.INVALID), late, entry(1)]), read)
     assert [(r["model"], r["on_time"]) for r in csv_rows(found)] == [("0", "0"), ("1", "1")]
 
 
@@ -124,15 +125,16 @@ def test_evaluate__on_time_invalid_and_late_valid__the_late_one_is_scored() -> N
     ],
 )
 def test_evaluate__invalid_file__documented_prefix(raw: bytes, prefix: str) -> None:
-    found = evaluate(inputs(entries=[entry(0, raw), entry(1)]))
+    found = evaluate(inputs(entries=[entry(0, raw), entry(1)]), read)
     [rejected] = _listed(found)["rejected"]
     assert (rejected["model"], rejected["reason"].split(":")[0]) == (0, prefix)
-    assert found.files[f"inputs/submissions/{hashlib.sha256(raw).hexdigest()}"] == raw
+    path = f"inputs/submissions/{hashlib.sha256(raw).hexdigest()}"
+    assert len(raw) in [file.size for file in found.manifest.files if file.path == path]
 
 
 @given(st.permutations(ENTRIES))
 def test_evaluate__entries_in_any_order__identical_bytes(entries: Sequence[Entry]) -> None:
-    found, usual = evaluate(inputs(entries=entries)), evaluate(inputs())
+    found, usual = evaluate(inputs(entries=entries), read), evaluate(inputs(), read)
     assert found.files == usual.files
     assert found.manifest.to_bytes() == usual.manifest.to_bytes()
     assert found.commit == usual.commit
@@ -143,7 +145,7 @@ def test_within__more_than_can_be_scored__most_stake_at_risk_stays() -> None:
     values = np.zeros(1)
     accepted = [(entry(m, on_time=m != 2), values) for m in range(6)]
     stakes = {0: 5, 1: 7, 2: 99, 3: 5, 4: 0}
-    whole = _Selection(accepted, [(entry(9), SUPERSEDED)])
+    whole = Selection(accepted, [(entry(9), SUPERSEDED)])
     assert within(whole, stakes, 6) == within(whole, stakes, 7) == whole
     for most, kept in ((5, [0, 1, 3, 4, 5]), (4, [0, 1, 3, 4]), (2, [0, 1]), (1, [1])):
         found = within(whole, stakes, most)
@@ -179,7 +181,7 @@ def test_evaluate__late_model__scored_without_weight_lane_or_risk(result: Evalua
     assert (late["on_time"], late["stake"]) == ("0", "0")
     assert late["corr"] != "0"
     assert given_round.LATE not in score_lanes(result)
-    without = evaluate(inputs(entries=[e for e in ENTRIES if e.model != given_round.LATE]))
+    without = evaluate(inputs(entries=[e for e in ENTRIES if e.model != given_round.LATE]), read)
     assert without.files["outputs/meta_model.csv"] == result.files["outputs/meta_model.csv"]
     assert without.commit.at_risk == result.commit.at_risk
     assert without.batches == result.batches
@@ -211,7 +213,7 @@ def test_evaluate__identical_predictions__identical_scores(result: Evaluation) -
 def test_evaluate__template_order__decides_the_order_in_the_lane(result: Evaluation) -> None:
     turned = replace(given_round.TEMPLATE, kinds=(2, 0, 1))
     announcement = replace(given_round.ANNOUNCEMENT, template=turned)
-    found = score_lanes(evaluate(inputs(announcement=announcement)))
+    found = score_lanes(evaluate(inputs(announcement=announcement), read))
     for model, lane in score_lanes(result).items():
         corr, mmc, _ = lane.scores
         assert found[model].scores == (mmc, 0, corr)
@@ -220,7 +222,7 @@ def test_evaluate__template_order__decides_the_order_in_the_lane(result: Evaluat
 def test_evaluate__other_close_block__other_dropout_of_true_contribution() -> None:
     """Its hash is the seed, and nothing else of a score."""
     block = replace_block(given_round.CLOSE, "0x" + "77" * 32)
-    usual, found = (csv_rows(evaluate(inputs(**c))) for c in ({}, {"close_block": block}))
+    usual, found = (csv_rows(evaluate(inputs(**c), read)) for c in ({}, {"close_block": block}))
     assert [row["tc"] for row in usual] != [row["tc"] for row in found]
     for row in (*usual, *found):
         del row["tc"]
@@ -236,7 +238,7 @@ def test_evaluate__score_beyond_the_range__saturates_and_is_listed() -> None:
     order = np.argsort(np.argsort(given_round.TARGET, kind="stable"), kind="stable")
     best = order * (SCALE // ROWS)
     entries = [entry(0, csv(best)), entry(1, csv(SCALE - best)), entry(2)]
-    found = evaluate(inputs(entries=entries))
+    found = evaluate(inputs(entries=entries), read)
     scores = {row["model"]: int(row["corr"]) for row in csv_rows(found)}
     assert scores["0"] > 524_287_500
     corr = [s for s in found.manifest.saturated if s.score == "corr"]
@@ -275,7 +277,7 @@ def test_evaluate__usual_scores__none_saturated(result: Evaluation) -> None:
 
 
 def test_evaluate__nobody_staked__scored_without_a_meta_model() -> None:
-    found = evaluate(inputs(stakes=Stakes(MODELS, {}, frozenset())))
+    found = evaluate(inputs(stakes=Stakes(MODELS, {}, frozenset())), read)
     assert found.commit.at_risk == 0
     statuses = json.loads(found.files["outputs/statuses.json"])
     assert statuses == {"meta_model": "no_stake", "tc": "no_stake"}
@@ -287,23 +289,22 @@ def test_evaluate__nobody_staked__scored_without_a_meta_model() -> None:
 
 
 def test_evaluate__no_submissions__one_empty_batch() -> None:
-    found = evaluate(inputs(entries=[]))
+    found = evaluate(inputs(entries=[]), read)
     assert list(found.batches) == [Batch(0, ())]
     assert found.files["outputs/scores.csv"] == b"model,on_time,stake,corr,mmc,tc,rho,level\n"
     assert found.files["outputs/batches.json"] == b'[{"start":0,"words":[]}]'
     assert found.commit.chain_head == chain([Batch(0, ())])[0]
     assert (found.commit.words, found.commit.at_risk) == (words_for(MODELS), 0)
-    assert found.scores is None
 
 
 def test_evaluate__only_invalid_submissions__one_empty_batch() -> None:
-    found = evaluate(inputs(entries=[entry(0, given_round.INVALID)]))
+    found = evaluate(inputs(entries=[entry(0, given_round.INVALID)]), read)
     assert list(found.batches) == [Batch(0, ())]
     assert len(_listed(found)["rejected"]) == 1
 
 
 def test_evaluate__no_model_registered__no_words() -> None:
-    found = evaluate(inputs(entries=[], stakes=Stakes(0, {}, frozenset())))
+    found = evaluate(inputs(entries=[], stakes=Stakes(0, {}, frozenset())), read)
     assert found.commit.words == 0
     assert list(found.batches) == [Batch(0, ())]
 
@@ -313,7 +314,7 @@ def test_evaluate__model_registered_after_the_close__rejected_and_the_round_goes
 ) -> None:
     """Anyone can register a model and send a late file while the round waits for its targets."""
     stranger = entry(MODELS, on_time=False)
-    found = evaluate(inputs(entries=[*ENTRIES, stranger]))
+    found = evaluate(inputs(entries=[*ENTRIES, stranger]), read)
     assert _listed(found)["rejected"][-1]["reason"] == UNREGISTERED
     assert found.files["outputs/scores.csv"] == result.files["outputs/scores.csv"]
     assert found.commit.chain_head == result.commit.chain_head
@@ -323,9 +324,9 @@ def test_evaluate__take_profit_words__are_weighed_as_such() -> None:
     """400 words of 40,000 do not fit one batch of 14,000,000; of 10,000 they do."""
     models = 1600
     entries = [entry(m) for m in range(0, models, 4)]
-    usual = evaluate(inputs(entries=entries, stakes=Stakes(models, {}, frozenset())))
+    usual = evaluate(inputs(entries=entries, stakes=Stakes(models, {}, frozenset())), read)
     costly = Stakes(models, {}, frozenset(range(0, models, 4)))
-    found = evaluate(inputs(entries=entries, stakes=costly))
+    found = evaluate(inputs(entries=entries, stakes=costly), read)
     assert [len(b.words) for b in usual.batches] == [400]
     assert [len(b.words) for b in found.batches] == [350, 50]
     assert found.manifest.batch_chain.batches == 2
@@ -336,7 +337,7 @@ def test_evaluate__score_kind_it_does_not_know__refused(kind: int) -> None:
     template = replace(given_round.TEMPLATE, kinds=(1, kind, 0))
     announcement = replace(given_round.ANNOUNCEMENT, template=template)
     with pytest.raises(EvaluationError, match="cannot score"):
-        evaluate(inputs(announcement=announcement))
+        evaluate(inputs(announcement=announcement), read)
 
 
 @pytest.mark.parametrize("tournament", [11, 12])
@@ -357,7 +358,8 @@ def test_evaluate__tournament_of_partial_submissions__refused(tournament: int) -
                 universe=universe_bytes(ids),
                 targets=targets_bytes(ids, target),
                 entries=[entry(m, raw) for m, raw in enumerate(raws)],
-            )
+            ),
+            read,
         )
 
 
@@ -366,9 +368,8 @@ def test_evaluate__tournament_of_partial_submissions__refused(tournament: int) -
 
 def test_evaluate__manifest__lists_every_file_and_repeats_the_commit(result: Evaluation) -> None:
     manifest, commit = result.manifest, result.commit
-    assert {f.path: f.sha256 for f in manifest.files} == {
-        path: hex32(hashlib.sha256(raw).digest()) for path, raw in result.files.items()
-    }
+    assert manifest.files == list_files(all_files(result, inputs()))
+    assert manifest.spec == "assay/scoring/1"
     assert bytes.fromhex(manifest.announce_hash[2:]) == commit.announce_hash
     assert manifest.batch_chain.head == hex32(commit.chain_head) == hex32(result.links[0])
     assert manifest.batch_chain.words == commit.words == words_for(MODELS)
@@ -381,11 +382,11 @@ def test_evaluate__manifest__lists_every_file_and_repeats_the_commit(result: Eva
 def test_evaluate__signed_by_a_former_owner__rejected_with_the_reason() -> None:
     """A model that changed hands is its new owner's at the close, and so is its word."""
     sold = entry(0, by=given_round.account(1))
-    found = evaluate(inputs(entries=[sold, entry(1)]))
+    found = evaluate(inputs(entries=[sold, entry(1)]), read)
     listed = json.loads(found.files["inputs/submissions.json"])
     assert [item["model"] for item in listed["accepted"]] == [1]
     assert [(item["model"], item["reason"]) for item in listed["rejected"]] == [(0, FORMER_OWNER)]
-    both = evaluate(inputs(entries=[sold, entry(0, version=1, sequence=0), entry(1)]))
+    both = evaluate(inputs(entries=[sold, entry(0, version=1, sequence=0), entry(1)]), read)
     assert both.manifest.totals.accepted == 2  # the new owner's counts, though older
 
 
@@ -415,14 +416,14 @@ def test_evaluate__signed_by_a_former_owner__rejected_with_the_reason() -> None:
 def test_evaluate__any_input_changed__another_digest(
     result: Evaluation, change: dict[str, object]
 ) -> None:
-    assert digest(evaluate(inputs(**change)).commit, DOMAIN) != digest(result.commit, DOMAIN)
+    assert digest(evaluate(inputs(**change), read).commit, DOMAIN) != digest(result.commit, DOMAIN)
 
 
 def test_evaluate__address_case__does_not_matter(result: Evaluation) -> None:
     announcement = replace(given_round.ANNOUNCEMENT, pool=given_round.POOL.lower())
     owners = {model: "0x" + owner[2:].upper() for model, owner in inputs().owners.items()}
     found = evaluate(
-        inputs(announcement=announcement, oracle=given_round.ORACLE.lower(), owners=owners)
+        inputs(announcement=announcement, oracle=given_round.ORACLE.lower(), owners=owners), read
     )
     assert digest(found.commit, DOMAIN) == digest(result.commit, DOMAIN)
     assert found.manifest == result.manifest

@@ -14,6 +14,7 @@ from synthetic_round import (
     entry,
     inputs,
     predictions,
+    read,
     score_lanes,
     scored,
 )
@@ -36,7 +37,7 @@ def _template(kappa: int) -> Template:
 def _hardened(kappa: int = HALF, **changes: object) -> Evaluation:
     """The round, or one with other inputs, under such a template."""
     announcement = replace(given_round.ANNOUNCEMENT, template=_template(kappa))
-    return evaluate(inputs(announcement=announcement, **changes))
+    return evaluate(inputs(announcement=announcement, **changes), read)
 
 
 def test_evaluate__kappa__levels_of_the_scoring_room_in_file_and_lanes() -> None:
@@ -53,7 +54,7 @@ def test_evaluate__kappa__levels_of_the_scoring_room_in_file_and_lanes() -> None
 
 
 def test_evaluate__no_kappa__no_levels_and_the_same_scores() -> None:
-    result = evaluate(inputs())
+    result = evaluate(inputs(), read)
     assert {row["level"] for row in csv_rows(result)} == {"0"}
     assert {lane.level for lane in score_lanes(result).values()} == {0}
     found = score_lanes(_hardened())
@@ -134,7 +135,7 @@ def test_evaluate__late_copycat__has_a_level_and_no_lane() -> None:
 def test_evaluate__owners__published_for_registered_models_with_an_entry() -> None:
     stranger = entry(MODELS, on_time=False)
     for entries in (ENTRIES, [*ENTRIES, stranger]):
-        found = evaluate(inputs(entries=entries))
+        found = evaluate(inputs(entries=entries), read)
         published = json.loads(found.files["inputs/stakes.json"])["owners"]
         assert published == {str(e.model): given_round.owner(e.model) for e in ENTRIES}
 
@@ -142,4 +143,4 @@ def test_evaluate__owners__published_for_registered_models_with_an_entry() -> No
 def test_evaluate__owner_missing__refused() -> None:
     owners = {m: o for m, o in inputs().owners.items() if m != given_round.ONLY_INVALID}
     with pytest.raises(EvaluationError, match="owner of model 8"):
-        evaluate(inputs(owners=owners))
+        evaluate(inputs(owners=owners), read)

@@ -1,7 +1,7 @@
 """From published files back to the result: identical bytes, or an error that names the file."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,35 +9,57 @@ import pytest
 import synthetic_round as given_round
 from hypothesis import given
 from hypothesis import strategies as st
-from synthetic_round import csv, inputs, predictions
+from synthetic_round import all_files, csv, inputs, predictions, read
 
-from oracle.evaluation.evaluate import Evaluation, evaluate
-from oracle.evaluation.recompute import inputs_of, parse_batches, read_batches, recompute
-from oracle.settlement.manifest import Manifest, canonical, list_files
+from oracle.evaluation.evaluate import Evaluation, RoundInputs, evaluate
+from oracle.evaluation.published import inputs_of, parse_batches, read_batches
+from oracle.evaluation.recompute import derive, recompute
+from oracle.settlement.manifest import TARGETS, Manifest, canonical, list_files
 from oracle.settlement.typed_data import Domain, digest
-from oracle.store.artefacts import ArtefactError, check_files, write_round
+from oracle.store.artefacts import ArtefactError, write_round
+from oracle.store.sealing import Identity, seal
 
-RESULT = evaluate(inputs())
-PATHS = sorted(RESULT.files)
+RESULT = evaluate(inputs(), read)
+FILES = all_files(RESULT, inputs())
+PATHS = sorted(FILES)
 OUTPUTS = [path for path in PATHS if path.startswith("outputs/")]
 JSON_INPUTS = [f"inputs/{name}.json" for name in ("announcement", "stakes", "submissions")]
 
 
-def _rehashed(files: dict[str, bytes]) -> Manifest:
+def _rehashed(files: Mapping[str, bytes]) -> Manifest:
     """The manifest of someone who alters files and takes care that every hash is right."""
     return RESULT.manifest.model_copy(update={"files": list_files(files)})
 
 
+def _recomputed(manifest: Manifest, files: Mapping[str, bytes]) -> Evaluation:
+    return recompute(manifest, _reader(files))
+
+
+def _inputs_of(files: Mapping[str, bytes]) -> RoundInputs:
+    return inputs_of(_rehashed(files), _reader(files), files[TARGETS])
+
+
+def _reader(files: Mapping[str, bytes]) -> Callable[[str], bytes]:
+    """What a round's folder gives of files whose hashes are right."""
+
+    def read_file(path: str) -> bytes:
+        if path not in files:
+            raise ArtefactError(f"{path} is missing from the manifest", path)
+        return files[path]
+
+    return read_file
+
+
 def _altered(path: str, change: Callable[[Any], Any]) -> dict[str, bytes]:
     """The round's files with one JSON file changed, its spelling still canonical."""
-    return {**RESULT.files, path: canonical(change(json.loads(RESULT.files[path])))}
+    return {**FILES, path: canonical(change(json.loads(FILES[path])))}
 
 
 # ---------------------------------------------------------------------- the honest case
 
 
 def test_recompute__own_files__identical_bytes() -> None:
-    again = recompute(RESULT.manifest, RESULT.files)
+    again = _recomputed(RESULT.manifest, FILES)
     assert again.files == RESULT.files
     assert again.manifest.to_bytes() == RESULT.manifest.to_bytes()
     assert again.batches == RESULT.batches
@@ -47,12 +69,15 @@ def test_recompute__own_files__identical_bytes() -> None:
 
 @pytest.mark.parametrize("entries", [[], given_round.ENTRIES[:1], given_round.ENTRIES[-3:-1]])
 def test_recompute__small_rounds__identical_bytes(entries: list[Any]) -> None:
-    result = evaluate(inputs(entries=entries))
-    assert recompute(result.manifest, result.files).manifest == result.manifest
+    given_inputs = inputs(entries=entries)
+    result = evaluate(given_inputs, read)
+    files = all_files(result, given_inputs)
+    assert _recomputed(result.manifest, files).manifest == result.manifest
+    assert derive(result.manifest, _reader(result.files)).manifest == result.manifest
 
 
 def test_inputs_of__own_files__the_same_inputs() -> None:
-    found, usual = inputs_of(RESULT.manifest, RESULT.files), inputs()
+    found, usual = _inputs_of(FILES), inputs()
     assert found.stakes == usual.stakes
     assert found.owners == {e.model: given_round.owner(e.model) for e in usual.entries}
     assert found.close_block == usual.close_block
@@ -61,45 +86,26 @@ def test_inputs_of__own_files__the_same_inputs() -> None:
 
 
 def test_read_batches__written_round__the_same_batches(tmp_path: Path) -> None:
-    write_round(tmp_path / "7", RESULT.manifest, RESULT.files)
+    identity = Identity.new()
+    sealed = [(p, seal(FILES[p], [identity.recipient])) for p in PATHS if p not in RESULT.files]
+    write_round(tmp_path / "7", RESULT.manifest, RESULT.files, sealed)
     assert read_batches(tmp_path / "7") == list(RESULT.batches)
 
 
 # ---------------------------------------------------------------------- one byte
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The published round; a test that alters a file puts it back."""
-    path = tmp_path_factory.mktemp("round") / "7"
-    write_round(path, RESULT.manifest, RESULT.files)
-    return path
-
-
-@given(path=st.sampled_from(PATHS), data=st.data())
-def test_check_files__any_byte_of_any_file_flipped__caught(
-    folder: Path, path: str, data: st.DataObject
-) -> None:
-    (folder / path).write_bytes(_flipped(path, data))
-    try:
-        with pytest.raises(ArtefactError, match=path):
-            check_files(folder, RESULT.manifest)
-    finally:
-        (folder / path).write_bytes(RESULT.files[path])
-    assert check_files(folder, RESULT.manifest) == RESULT.files
-
-
 def _flipped(path: str, data: st.DataObject) -> bytes:
-    raw = bytearray(RESULT.files[path])
+    raw = bytearray(FILES[path])
     raw[data.draw(st.integers(0, len(raw) - 1))] ^= 1 << data.draw(st.integers(0, 7))
     return bytes(raw)
 
 
 @given(st.sampled_from(OUTPUTS), st.data())
 def test_recompute__output_flipped_and_rehashed__named(path: str, data: st.DataObject) -> None:
-    files = {**RESULT.files, path: _flipped(path, data)}
+    files = {**FILES, path: _flipped(path, data)}
     with pytest.raises(ArtefactError, match=f"^{path}: line .* recomputed it is|number of lines"):
-        recompute(_rehashed(files), files)
+        _recomputed(_rehashed(files), files)
 
 
 @given(st.sampled_from([path for path in PATHS if path not in OUTPUTS]), st.data())
@@ -107,9 +113,9 @@ def test_recompute__input_flipped_and_rehashed__another_manifest_or_refused(
     path: str, data: st.DataObject
 ) -> None:
     """Inputs are what everything else follows from: another input is another signed digest."""
-    files = {**RESULT.files, path: _flipped(path, data)}
+    files = {**FILES, path: _flipped(path, data)}
     try:
-        result = recompute(_rehashed(files), files)
+        result = _recomputed(_rehashed(files), files)
     except ArtefactError:
         return
     assert result.manifest.digest() != RESULT.manifest.digest()
@@ -121,40 +127,33 @@ def test_recompute__input_flipped_and_rehashed__another_manifest_or_refused(
 def test_recompute__other_bytes_under_a_signed_hash__refused() -> None:
     """The owner signed the hash. Whoever keeps its name must keep its bytes."""
     path = f"inputs/submissions/{given_round.ENTRIES[0].sha256.hex()}"
-    files = {**RESULT.files, path: csv(predictions(0, version=9))}
+    files = {**FILES, path: csv(predictions(0, version=9))}
     with pytest.raises(ArtefactError, match=f"{path} .*SHA-256"):
-        inputs_of(_rehashed(files), files)
-    forged = evaluate(
-        inputs(
-            entries=[
-                given_round.replace(e, raw=files[path]) if e.model == 0 else e
-                for e in given_round.ENTRIES
-            ]
-        )
-    )
-    with pytest.raises(ArtefactError, match=f"{path} .*SHA-256"):
-        recompute(forged.manifest, forged.files)
+        _inputs_of(files)
+    # Nor does a manifest help that lists the hash beside other bytes.
+    with pytest.raises(ArtefactError, match="model 0: what was read"):
+        recompute(RESULT.manifest, _reader(files))
 
 
 @pytest.mark.parametrize("path", [p for p in PATHS if "/submissions/" not in p])
 def test_recompute__file_left_out__named(path: str) -> None:
-    files = {p: raw for p, raw in RESULT.files.items() if p != path}
+    files = {p: raw for p, raw in FILES.items() if p != path}
     with pytest.raises(ArtefactError, match=f"{path}.* is missing"):
-        recompute(_rehashed(files), files)
+        _recomputed(_rehashed(files), files)
 
 
 def test_recompute__submission_left_out__named() -> None:
     path = next(p for p in PATHS if "/submissions/" in p)
-    files = {p: raw for p, raw in RESULT.files.items() if p != path}
+    files = {p: raw for p, raw in FILES.items() if p != path}
     with pytest.raises(ArtefactError, match=f"{path} is missing"):
-        recompute(_rehashed(files), files)
+        _recomputed(_rehashed(files), files)
 
 
 @pytest.mark.parametrize("path", ["inputs/more.csv", "outputs/more.json"])
 def test_recompute__extra_file__named(path: str) -> None:
-    files = {**RESULT.files, path: b"x"}
+    files = {**FILES, path: b"x"}
     with pytest.raises(ArtefactError, match=f"^{path}: does not belong to this round"):
-        recompute(_rehashed(files), files)
+        _recomputed(_rehashed(files), files)
 
 
 def _accept_the_rejected(value: dict[str, Any]) -> dict[str, Any]:
@@ -182,7 +181,7 @@ def test_recompute__content_changed_and_rehashed__caught(
 ) -> None:
     files = _altered(path, change)
     with pytest.raises(ArtefactError):
-        recompute(_rehashed(files), files)
+        _recomputed(_rehashed(files), files)
 
 
 # ---------------------------------------------------------------------- malformed inputs
@@ -248,7 +247,7 @@ def test_inputs_of__malformed_json__artefact_error_naming_the_file(
 ) -> None:
     files = _altered(path, change)
     with pytest.raises(ArtefactError, match=path):
-        inputs_of(_rehashed(files), files)
+        _inputs_of(files)
 
 
 @pytest.mark.parametrize("path", JSON_INPUTS)
@@ -256,9 +255,9 @@ def test_inputs_of__malformed_json__artefact_error_naming_the_file(
     "raw", [b"", b"{", b"\xff", b"NaN", b"1e400", b" {}", b'{"a":1,"a":1}', b"9" * 5000]
 )
 def test_inputs_of__no_canonical_json__artefact_error(path: str, raw: bytes) -> None:
-    files = {**RESULT.files, path: raw}
+    files = {**FILES, path: raw}
     with pytest.raises(ArtefactError, match=path):
-        inputs_of(_rehashed(files), files)
+        _inputs_of(files)
 
 
 _values = st.recursive(
@@ -286,10 +285,10 @@ def test_recompute__any_json_anywhere__artefact_error_or_another_digest(
 
     files = _altered(path, put)
     try:
-        result = recompute(_rehashed(files), files)
+        result = _recomputed(_rehashed(files), files)
     except ArtefactError:
         return
-    assert (result.manifest.digest() != RESULT.manifest.digest()) == (files != RESULT.files)
+    assert (result.manifest.digest() != RESULT.manifest.digest()) == (files != FILES)
 
 
 @pytest.mark.parametrize(
@@ -299,13 +298,13 @@ def test_recompute__any_json_anywhere__artefact_error_or_another_digest(
         ("inputs/universe.csv", b"id\na\nb\n"),
         ("inputs/universe.csv", b"\xff\xff"),
         ("inputs/targets.csv", b"id,target\n"),
-        ("inputs/targets.csv", RESULT.files["inputs/targets.csv"].replace(b",0.", b",2.", 1)),
+        ("inputs/targets.csv", FILES["inputs/targets.csv"].replace(b",0.", b",2.", 1)),
     ],
 )
 def test_recompute__universe_or_targets_malformed__artefact_error(path: str, raw: bytes) -> None:
-    files = {**RESULT.files, path: raw}
+    files = {**FILES, path: raw}
     with pytest.raises(ArtefactError, match="cannot be evaluated"):
-        recompute(_rehashed(files), files)
+        _recomputed(_rehashed(files), files)
 
 
 @pytest.mark.parametrize(
@@ -338,4 +337,4 @@ def test_parse_batches__no_canonical_json__artefact_error(raw: bytes) -> None:
 
 
 def test_recompute__result__is_an_evaluation() -> None:
-    assert isinstance(recompute(RESULT.manifest, RESULT.files), Evaluation)
+    assert isinstance(_recomputed(RESULT.manifest, FILES), Evaluation)

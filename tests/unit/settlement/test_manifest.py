@@ -30,7 +30,7 @@ CONTENTS = {"outputs/scores.csv": b"model\n", "inputs/universe.csv": b"id\n", "i
 
 def manifest() -> Manifest:
     return Manifest(
-        code_version="0.1.0",
+        spec="assay/scoring/1/verifiers",
         chain_id=731371,
         pool="0x" + "11" * 20,
         oracle="0x" + "22" * 20,
@@ -62,7 +62,7 @@ def test_to_bytes__is_compact_sorted_json() -> None:
     value = _value()
     spelled = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     assert manifest().to_bytes() == spelled.encode()
-    assert value["schema"] == "assay/manifest/1"
+    assert value["schema"] == "assay/manifest/2"
 
 
 def test_list_files__any_order__sorted_with_hash_and_size() -> None:
@@ -88,7 +88,7 @@ def test_hex32__bytes__lower_case_with_prefix() -> None:
         lambda raw: raw.replace(b'"round":7', b'"round":7.0'),
         lambda raw: raw.replace(b'"round":7', b'"round":7,"round":7'),
         lambda raw: raw.replace(b'"round":7', b'"round":007'),
-        lambda raw: raw.replace(b"0.1.0", b"\\u0030.1.0"),
+        lambda raw: raw.replace(b"verifiers", b"\\u0076erifiers"),
     ],
 )
 def test_parse__same_content_spelled_otherwise__refused(spell: Any) -> None:
@@ -138,9 +138,11 @@ def test_parse__no_manifest__refused(raw: bytes) -> None:
 
 
 REPLACED: list[tuple[str, Any]] = [
-    ("schema", "assay/manifest/2"),
+    ("schema", "assay/manifest/1"),
+    ("schema", "assay/manifest/3"),
     ("spec", "assay/scoring/2"),
-    ("code_version", 1),
+    ("spec", "assay/scoring/1/"),
+    ("spec", 1),
     ("chain_id", -1),
     ("chain_id", 1.5),
     ("chain_id", "1"),

@@ -1,6 +1,7 @@
-"""Round folders: whole or absent, and nothing altered goes unnoticed."""
+"""Round folders: whole or absent, sealed where they must be, and nothing altered goes unnoticed."""
 
 import errno
+import hashlib
 import os
 from pathlib import Path
 from typing import Any
@@ -15,28 +16,34 @@ from oracle.settlement.manifest import (
     canonical,
     list_files,
 )
+from oracle.settlement.specs import SPECS
 from oracle.store import artefacts
 from oracle.store.artefacts import (
     ArtefactError,
-    check_files,
+    RoundFolder,
     read_file,
     read_manifest,
     round_path,
     write_file,
     write_round,
 )
+from oracle.store.disclosure import disclose
+from oracle.store.sealing import Identity, seal
 
 HASH = "0x" + "ab" * 32
-FILES = {
-    "inputs/universe.csv": b"id\na\n",
-    "inputs/submissions/" + "0" * 64: b"id,prediction\na,0.5\n",
-    "outputs/scores.csv": b"model\n",
+PLAIN = {"inputs/universe.csv": b"id\na\n", "outputs/scores.csv": b"model\n"}
+SUBMISSION = b"id,prediction\na,0.5\n"
+PRIVATE = {
+    "inputs/submissions/" + hashlib.sha256(SUBMISSION).hexdigest(): SUBMISSION,
+    "inputs/targets.csv": b"id,target\na,0.25\n",
 }
+FILES = {**PLAIN, **PRIVATE}
+OPERATOR, OTHER = Identity.new(), Identity.new()
 
 
 def manifest_of(files: dict[str, bytes], round_number: int = 7) -> Manifest:
     return Manifest(
-        code_version="0.1.0",
+        spec="assay/scoring/1",
         chain_id=731371,
         pool="0x" + "11" * 20,
         oracle="0x" + "22" * 20,
@@ -56,11 +63,23 @@ def manifest_of(files: dict[str, bytes], round_number: int = 7) -> Manifest:
 MANIFEST = manifest_of(FILES)
 
 
+def sealed(files: dict[str, bytes] = PRIVATE) -> list[tuple[str, bytes]]:
+    return [(path, seal(raw, [OPERATOR.recipient])) for path, raw in files.items()]
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
+    """A round's folder as it is first written: sealed to an operator."""
     path = round_path(tmp_path, 731371, "0x" + "AB" * 20, 7)
-    write_round(path, MANIFEST, FILES)
+    write_round(path, MANIFEST, PLAIN, sealed())
     return path
+
+
+@pytest.fixture
+def opened(folder: Path) -> Path:
+    """The same once it is open to all."""
+    disclose(folder, SPECS["assay/scoring/1"], OPERATOR, [], [], {})
+    return folder
 
 
 def _everything(root: Path) -> dict[str, bytes]:
@@ -106,181 +125,217 @@ def test_write_file__disk_fails__old_bytes_stay_and_nothing_else(
 # ---------------------------------------------------------------------- write_round
 
 
-def test_write_round__new__all_files_and_the_manifest(folder: Path) -> None:
-    assert _everything(folder) == {**FILES, "manifest.json": MANIFEST.to_bytes()}
+def test_write_round__new__everything_and_nothing_private_in_plain(folder: Path) -> None:
+    found = _everything(folder)
+    names = {f"sealed/{path}.age" for path in PRIVATE}
+    assert set(found) == {*PLAIN, *names, "sealed/files.json", "manifest.json"}
+    assert {path: found[path] for path in PLAIN} == PLAIN
+    assert found["manifest.json"] == MANIFEST.to_bytes()
     assert read_manifest(folder) == MANIFEST
-    assert check_files(folder, MANIFEST) == FILES
+    for raw in found.values():
+        assert b"a,0." not in raw
 
 
-@pytest.mark.parametrize("at", range(len(FILES) + 1))
+@pytest.mark.parametrize("at", range(len(FILES) + 2))
 def test_write_round__fails_at_any_file__leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
 ) -> None:
     written: list[Path] = []
+    write_plain = artefacts.write_plain
 
     def failing(path: Path, raw: bytes) -> None:
         if len(written) == at:
             raise OSError(errno.ENOSPC, "No space left on device")
         written.append(path)
-        write_file(path, raw)
+        write_plain(path, raw)
 
-    monkeypatch.setattr(artefacts, "write_file", failing)
+    monkeypatch.setattr(artefacts, "write_plain", failing)
     with pytest.raises(OSError, match="No space"):
-        write_round(tmp_path / "7", MANIFEST, FILES)
+        write_round(tmp_path / "7", MANIFEST, PLAIN, sealed())
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("failing", ["rename", "fsync"])
 def test_write_round__interrupted__leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(os, "rename", interrupted)
+    monkeypatch.setattr(os, failing, interrupted)
     with pytest.raises(KeyboardInterrupt):
-        write_round(tmp_path / "7", MANIFEST, FILES)
+        write_round(tmp_path / "7", MANIFEST, PLAIN, sealed())
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
     ("files", "named"),
     [
-        ({**FILES, "outputs/scores.csv": b"other\n"}, "outputs/scores.csv"),
-        ({**FILES, "outputs/more.csv": b""}, "outputs/more.csv"),
-        ({k: v for k, v in FILES.items() if "universe" not in k}, "inputs/universe.csv"),
+        ({**PLAIN, "outputs/scores.csv": b"other\n"}, "outputs/scores.csv"),
+        ({**PLAIN, "outputs/more.csv": b""}, "outputs/more.csv"),
+        ({k: v for k, v in PLAIN.items() if "universe" not in k}, "inputs/universe.csv"),
+        (FILES, "must be sealed"),
     ],
 )
 def test_write_round__files_are_not_the_manifests__refused_and_nothing_left(
     tmp_path: Path, files: dict[str, bytes], named: str
 ) -> None:
     with pytest.raises(ArtefactError, match=named):
-        write_round(tmp_path / "7", MANIFEST, files)
+        write_round(tmp_path / "7", MANIFEST, files, sealed())
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("path", sorted(PRIVATE))
+def test_write_round__sealed_file_left_out__refused_and_nothing_left(
+    tmp_path: Path, path: str
+) -> None:
+    rest = [item for item in sealed() if item[0] != path]
+    with pytest.raises(ArtefactError, match=f"^{path} is missing"):
+        write_round(tmp_path / "7", MANIFEST, PLAIN, rest)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("path", ["inputs/universe.csv", "inputs/submissions/" + "5" * 64])
+def test_write_round__sealed_what_must_not_be__refused_and_nothing_left(
+    tmp_path: Path, path: str
+) -> None:
+    more = [*sealed(), (path, seal(b"x", [OPERATOR.recipient]))]
+    with pytest.raises(ArtefactError, match=r"sealed/"):
+        write_round(tmp_path / "7", MANIFEST, PLAIN, more)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_write_round__files_beside__are_written_and_not_listed(tmp_path: Path) -> None:
+    beside = {"receipts/receipts.json": b"{}"}
+    write_round(tmp_path / "7", MANIFEST, PLAIN, sealed(), beside)
+    assert read_file(tmp_path / "7", "receipts/receipts.json") == b"{}"
+    RoundFolder(tmp_path / "7").check()
 
 
 def test_write_round__same_again__changes_nothing(folder: Path) -> None:
     before = {p: p.stat().st_mtime_ns for p in folder.rglob("*")}
-    write_round(folder, MANIFEST, FILES)
+    write_round(folder, MANIFEST, PLAIN, sealed())
     assert {p: p.stat().st_mtime_ns for p in folder.rglob("*")} == before
 
 
 def test_write_round__another_result__refused_and_the_first_stays(folder: Path) -> None:
+    before = _everything(folder)
     other = {**FILES, "outputs/scores.csv": b"other\n"}
     with pytest.raises(ArtefactError, match="already holds another result"):
-        write_round(folder, manifest_of(other), other)
-    assert _everything(folder) == {**FILES, "manifest.json": MANIFEST.to_bytes()}
+        write_round(folder, manifest_of(other), other, [])
+    assert _everything(folder) == before
 
 
 def test_write_round__folder_without_manifest__refused(tmp_path: Path) -> None:
     (tmp_path / "7").mkdir()
     with pytest.raises(ArtefactError, match=r"manifest\.json is missing"):
-        write_round(tmp_path / "7", MANIFEST, FILES)
+        write_round(tmp_path / "7", MANIFEST, PLAIN, sealed())
 
 
 def test_write_round__remains_of_a_killed_run__do_not_matter(tmp_path: Path) -> None:
     remains = tmp_path / f".7.{os.getpid()}"
     remains.mkdir()
     (remains / "inputs").write_text("half")
-    write_round(tmp_path / "7", MANIFEST, FILES)
-    assert check_files(tmp_path / "7", MANIFEST) == FILES
+    write_round(tmp_path / "7", MANIFEST, PLAIN, sealed())
+    RoundFolder(tmp_path / "7", OPERATOR).check()
 
 
 # ---------------------------------------------------------------------- reading
 
 
 @pytest.mark.parametrize("path", sorted(FILES))
-def test_check_files__any_byte_altered__named(folder: Path, path: str) -> None:
+def test_check__any_byte_altered__named(opened: Path, path: str) -> None:
     for place in range(len(FILES[path])):
         raw = bytearray(FILES[path])
         raw[place] ^= 1 << place % 8
-        (folder / path).write_bytes(raw)
+        (opened / path).write_bytes(raw)
         with pytest.raises(ArtefactError, match=f"^{path} differs from its SHA-256"):
-            check_files(folder, MANIFEST)
+            RoundFolder(opened).check()
 
 
 @pytest.mark.parametrize("change", [lambda raw: raw[:-1], lambda raw: raw + b"\n", lambda _: b""])
 @pytest.mark.parametrize("path", sorted(FILES))
-def test_check_files__other_length__named(folder: Path, path: str, change: Any) -> None:
-    (folder / path).write_bytes(change(FILES[path]))
+def test_check__other_length__named(opened: Path, path: str, change: Any) -> None:
+    (opened / path).write_bytes(change(FILES[path]))
     with pytest.raises(ArtefactError, match=f"^{path} differs"):
-        check_files(folder, MANIFEST)
+        RoundFolder(opened).check()
 
 
 @pytest.mark.parametrize("path", sorted(FILES))
-def test_check_files__missing__named(folder: Path, path: str) -> None:
-    (folder / path).unlink()
+def test_check__missing__named(opened: Path, path: str) -> None:
+    (opened / path).unlink()
     with pytest.raises(ArtefactError, match=f"^{path} is missing"):
-        check_files(folder, MANIFEST)
+        RoundFolder(opened).check()
 
 
 @pytest.mark.parametrize(
     "path", ["inputs/extra", "outputs/.hidden", "inputs/submissions/x", "inputs/new/deep.csv"]
 )
-def test_check_files__extra__named(folder: Path, path: str) -> None:
-    (folder / path).parent.mkdir(exist_ok=True)
-    (folder / path).write_bytes(b"")
+def test_check__extra__named(opened: Path, path: str) -> None:
+    (opened / path).parent.mkdir(exist_ok=True)
+    (opened / path).write_bytes(b"")
     with pytest.raises(ArtefactError, match=f"^{path} is not in the manifest"):
-        check_files(folder, MANIFEST)
+        RoundFolder(opened).check()
 
 
-def test_check_files__signatures_and_receipts_beside_them__are_free(folder: Path) -> None:
+def test_check__signatures_and_receipts_beside_them__are_free(opened: Path) -> None:
     for name in ("attest/0xabc.json", "chain/commit.json"):
-        write_file(folder / name, b"{}")
-    assert check_files(folder, MANIFEST) == FILES
+        write_file(opened / name, b"{}")
+    RoundFolder(opened).check()
 
 
 @pytest.mark.parametrize("path", sorted(FILES))
-def test_check_files__link_to_the_same_bytes__refused(folder: Path, path: str) -> None:
-    outside = folder.parent / "outside"
+def test_check__link_to_the_same_bytes__refused(opened: Path, path: str) -> None:
+    outside = opened.parent / "outside"
     outside.write_bytes(FILES[path])
-    (folder / path).unlink()
-    (folder / path).symlink_to(outside)
+    (opened / path).unlink()
+    (opened / path).symlink_to(outside)
     with pytest.raises(ArtefactError, match=path):
-        check_files(folder, MANIFEST)
+        RoundFolder(opened).check()
 
 
 @pytest.mark.parametrize("path", ["inputs", "inputs/submissions", "outputs"])
-def test_check_files__linked_folder_with_the_same_bytes__refused(folder: Path, path: str) -> None:
-    outside = folder.parent / "outside"
-    (folder / path).rename(outside)
-    (folder / path).symlink_to(outside, target_is_directory=True)
+def test_check__linked_folder_with_the_same_bytes__refused(opened: Path, path: str) -> None:
+    outside = opened.parent / "outside"
+    (opened / path).rename(outside)
+    (opened / path).symlink_to(outside, target_is_directory=True)
     with pytest.raises(ArtefactError, match=path):
-        check_files(folder, MANIFEST)
+        RoundFolder(opened).check()
 
 
-def test_check_files__extra_link_to_a_folder__named(folder: Path) -> None:
-    (folder / "outputs" / "more").symlink_to(folder.parent, target_is_directory=True)
+def test_check__extra_link_to_a_folder__named(opened: Path) -> None:
+    (opened / "outputs" / "more").symlink_to(opened.parent, target_is_directory=True)
     with pytest.raises(ArtefactError, match=r"^outputs/more is not in the manifest"):
-        check_files(folder, MANIFEST)
+        RoundFolder(opened).check()
 
 
-def test_check_files__pipe_in_place_of_a_file__refused_without_waiting(folder: Path) -> None:
-    (folder / "outputs/scores.csv").unlink()
-    os.mkfifo(folder / "outputs/scores.csv")
+def test_check__pipe_in_place_of_a_file__refused_without_waiting(opened: Path) -> None:
+    (opened / "outputs/scores.csv").unlink()
+    os.mkfifo(opened / "outputs/scores.csv")
     with pytest.raises(ArtefactError, match=r"^outputs/scores\.csv is missing"):
-        check_files(folder, MANIFEST)
+        RoundFolder(opened).check()
 
 
-def test_check_files__folder_in_place_of_a_file__refused(folder: Path) -> None:
-    (folder / "outputs/scores.csv").unlink()
-    (folder / "outputs/scores.csv").mkdir()
+def test_check__folder_in_place_of_a_file__refused(opened: Path) -> None:
+    (opened / "outputs/scores.csv").unlink()
+    (opened / "outputs/scores.csv").mkdir()
     with pytest.raises(ArtefactError, match=r"^outputs/scores\.csv is missing"):
-        check_files(folder, MANIFEST)
+        RoundFolder(opened).check()
 
 
-def test_read_file__reached_through_a_linked_parent__is_read(folder: Path, tmp_path: Path) -> None:
+def test_read_file__reached_through_a_linked_parent__is_read(opened: Path, tmp_path: Path) -> None:
     """Only links inside the round's folder are refused: people keep data behind links."""
-    (tmp_path / "short").symlink_to(folder, target_is_directory=True)
+    (tmp_path / "short").symlink_to(opened, target_is_directory=True)
     assert read_file(tmp_path / "short", "inputs/universe.csv") == FILES["inputs/universe.csv"]
 
 
 def test_read_file__too_large__refused_before_reading(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    opened: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(artefacts, "MAX_FILE", 5)
-    assert read_file(folder, "inputs/universe.csv") == b"id\na\n"
+    assert read_file(opened, "inputs/universe.csv") == b"id\na\n"
     with pytest.raises(ArtefactError, match=r"outputs/scores\.csv is larger than 5 bytes"):
-        read_file(folder, "outputs/scores.csv")
+        read_file(opened, "outputs/scores.csv")
 
 
 @pytest.mark.parametrize("make", [Path.touch, lambda path: None])
@@ -290,15 +345,15 @@ def test_read_manifest__no_folder__says_which_to_name(tmp_path: Path, make: Any)
         read_manifest(tmp_path / "7")
 
 
-def test_read_manifest__altered__names_the_file(folder: Path) -> None:
-    (folder / "manifest.json").write_bytes(MANIFEST.to_bytes() + b"\n")
+def test_read_manifest__altered__names_the_file(opened: Path) -> None:
+    (opened / "manifest.json").write_bytes(MANIFEST.to_bytes() + b"\n")
     with pytest.raises(ArtefactError, match=r"^manifest\.json is not canonical JSON"):
-        read_manifest(folder)
+        read_manifest(opened)
 
 
-def test_read_manifest__path_out_of_the_folder__refused(folder: Path) -> None:
+def test_read_manifest__path_out_of_the_folder__refused(opened: Path) -> None:
     value = MANIFEST.model_dump(by_alias=True)
     value["files"][0]["path"] = "inputs/../../../secret"
-    (folder / "manifest.json").write_bytes(canonical(value))
+    (opened / "manifest.json").write_bytes(canonical(value))
     with pytest.raises(ArtefactError, match="not a path of an artefact"):
-        read_manifest(folder)
+        read_manifest(opened)

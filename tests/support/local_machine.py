@@ -5,11 +5,11 @@ import socket
 
 import psutil
 
-_PORTS = 5
+_PORTS = 10
 
 
 def free_base_port() -> int:
-    """First of five ports that nothing listens on."""
+    """First of ten ports in a row that nothing listens on."""
     for _ in range(100):
         base = random.randrange(20_000, 28_000)
         sockets = []
@@ -22,7 +22,7 @@ def free_base_port() -> int:
         finally:
             for opened in sockets:
                 opened.close()
-    raise RuntimeError("no five free ports in a row")
+    raise RuntimeError("no ten free ports in a row")
 
 
 def processes_naming(text: str) -> list[str]:

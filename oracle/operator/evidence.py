@@ -1,0 +1,87 @@
+"""Evidence against a round's result: taken from anyone, checked, kept, shown, and taken in."""
+
+from dataclasses import dataclass
+
+import structlog
+
+from oracle.chain.facts import chain_facts
+from oracle.errors import InputError, RefusedError
+from oracle.operator.context import Context
+from oracle.operator.peers import ask_all
+from oracle.operator.sharing import Sharing
+from oracle.settlement.evidence import (
+    Equivocation,
+    Evidence,
+    EvidenceError,
+    Late,
+    Omitted,
+    check,
+    parse,
+)
+
+_MOST = 256
+"""Pieces kept for a round, lest anyone fill the disk; one that a challenge names is always kept."""
+_log = structlog.get_logger("evidence")
+
+
+@dataclass
+class EvidenceDesk:
+    """What speaks against rounds, by round and SHA-256."""
+
+    context: Context
+    sharing: Sharing
+
+    def accept(self, number: int, raw: bytes) -> bytes:
+        """Keeps evidence that shows what it says; returns its SHA-256.
+
+        Raises ``InputError`` for anything else, ``RefusedError`` where there is too much of it.
+        """
+        found = self._checked(number, raw)
+        kept = self.context.journal.evidence(number)
+        if len(kept) >= _MOST and found.digest() != self._challenged_by(number):
+            raise RefusedError(f"round {number} has {_MOST} pieces of evidence already")
+        return self.context.journal.add_evidence(number, found.kind, "", raw)
+
+    def _checked(self, number: int, raw: bytes) -> Evidence:
+        try:
+            found = parse(raw)
+            check(found, chain_facts(self.context.reader, number))
+        except EvidenceError as error:
+            raise InputError(str(error)) from None
+        return found
+
+    def _challenged_by(self, number: int) -> bytes | None:
+        challenge = self.context.reader.challenge_of(number)
+        return None if challenge is None else challenge.evidence
+
+    def all(self, number: int) -> list[bytes]:
+        """Everything kept for the round, canonical JSON."""
+        return [item.content for item in self.context.journal.evidence(number)]
+
+    def find(self, number: int, sha256: bytes) -> bytes | None:
+        return next(
+            (e.content for e in self.context.journal.evidence(number) if e.sha256 == sha256), None
+        )
+
+    def take_in(self, number: int, sha256: bytes) -> bool:
+        """Adopts what the evidence with this hash shows; False where nobody has it."""
+        raw = self.find(number, sha256) or self._fetch(number, sha256)
+        if raw is None:
+            return False
+        found = parse(raw)
+        if isinstance(found, Omitted | Late):
+            self.sharing.adopt(self.context.peers, found.submission)
+        elif isinstance(found, Equivocation):
+            _log.info("evidence of two signatures", round=number)
+        return True
+
+    def _fetch(self, number: int, sha256: bytes) -> bytes | None:
+        for _, raw in ask_all(self.context.peers, lambda peer: peer.evidence(number, sha256)):
+            if raw is None:
+                continue
+            try:
+                if self.accept(number, raw) == sha256:
+                    return raw
+            except InputError as error:
+                _log.warning("a peer's evidence shows nothing", round=number, error=error.message)
+        return None

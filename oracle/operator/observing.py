@@ -1,0 +1,46 @@
+"""What a worker tells whoever watches it: metrics, health, a test. By default nobody does."""
+
+from dataclasses import dataclass
+
+from oracle.settlement.rounds import Action, RoundFacts
+
+
+@dataclass
+class Observer:
+    """Called by the loop's thread, and must not raise. Times in seconds."""
+
+    def cycle(self, seconds: float, error: str) -> None:
+        """A cycle ended; ``error`` is its last one, empty if there was none."""
+
+    def block(self, number: int, timestamp: int) -> None:
+        """The finalized block that is looked at."""
+
+    def round(self, facts: RoundFacts, actions: tuple[Action, ...], now: int) -> None:
+        """A round that was looked at, and what is due for it."""
+
+    def submissions(self, number: int, count: int) -> None:
+        """How many submissions are kept for a round."""
+
+    def signatures(self, number: int, count: int, needed: int) -> None:
+        """How many operators have signed the result that most have signed."""
+
+    def equivocation(self, operator: str, number: int) -> None:
+        """An operator was first seen to have signed two results of a round."""
+
+    def differs(self, number: int) -> None:
+        """The quorum's result of a round is not this operator's."""
+
+    def ended(self, before: int) -> None:
+        """Rounds before this one have ended, and are not told of any more."""
+
+    def settled(self, number: int, batches: int, of: int) -> None:
+        """How many of a round's batches the pool has applied."""
+
+    def transactions(self, pending: int) -> None:
+        """How many sent transactions are not final yet."""
+
+    def balance(self, account: str, wei: int) -> None:
+        """What an account that sends has for gas."""
+
+    def spent(self, call: str, gas: int, wei: int) -> None:
+        """A transaction was mined."""

@@ -1,0 +1,125 @@
+"""HTTP: what an operator has found out about rounds, for the other operators and for anyone."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Protocol, TypeVar
+
+from fastapi import APIRouter, HTTPException, Request
+from fastapi import Path as PathParameter
+from fastapi.responses import FileResponse, Response
+from starlette.concurrency import run_in_threadpool
+
+from oracle.operator.limits import Limits, limited_body
+from oracle.settlement.confirmation import ConfirmationMessage
+from oracle.settlement.evidence import MAX_BYTES
+from oracle.settlement.manifest import hex32
+from oracle.settlement.wire import AttestationMessage, ProposalMessage
+
+_T = TypeVar("_T")
+RoundNumber = Annotated[int, PathParameter(ge=1, lt=2**32)]
+Sha256 = Annotated[str, PathParameter(pattern="^[0-9a-f]{64}$")]
+
+
+Operator = Annotated[str, PathParameter(pattern="^0x[0-9a-fA-F]{40}$")]
+
+
+class Evidence(Protocol):
+    """What speaks against rounds."""
+
+    def accept(self, number: int, raw: bytes) -> bytes: ...
+
+    def all(self, number: int) -> list[bytes]: ...
+
+    def find(self, number: int, sha256: bytes) -> bytes | None: ...
+
+
+class Results(Protocol):
+    """What is shown: the worker's. Every method may be called from any thread."""
+
+    @property
+    def evidence(self) -> Evidence: ...
+
+    def proposal(self, number: int) -> bytes | None: ...
+
+    def own_attestation(self, number: int) -> AttestationMessage | None: ...
+
+    def attestations_of(self, number: int, operator: str) -> list[AttestationMessage]:
+        """Every result of the round that ``operator`` is known to have signed."""
+        ...
+
+    def confirmation(self, number: int) -> ConfirmationMessage | None: ...
+
+    def confirmation_proposal(self, number: int) -> bytes | None: ...
+
+    def shown_folder(self, number: int) -> Path | None:
+        """The round's folder once it may be seen, None before."""
+        ...
+
+
+def results_router(results: Results, limits: Limits) -> APIRouter:
+    """Routes below ``/rounds/{number}``."""
+    router = APIRouter(prefix="/rounds/{number}")
+
+    @router.get("/proposal")
+    def proposal(number: RoundNumber) -> ProposalMessage:
+        return _proposal(results.proposal(number), "evaluated this round")
+
+    @router.get("/attestation")
+    def attestation(number: RoundNumber) -> AttestationMessage:
+        return _had(results.own_attestation(number), "this operator has not signed this round")
+
+    @router.get("/attestations/{operator}")
+    def attestations_of(number: RoundNumber, operator: Operator) -> list[AttestationMessage]:
+        return results.attestations_of(number, operator)
+
+    @router.get("/confirmation/proposal")
+    def confirmation_proposal(number: RoundNumber) -> ProposalMessage:
+        return _proposal(results.confirmation_proposal(number), "evaluated this challenge")
+
+    @router.get("/confirmation")
+    def confirmation(number: RoundNumber) -> ConfirmationMessage:
+        return _had(results.confirmation(number), "this operator has not answered a challenge")
+
+    @router.post("/evidence", status_code=201)
+    async def accept_evidence(number: RoundNumber, request: Request) -> dict[str, str]:
+        raw = await limited_body(request, MAX_BYTES, limits.seconds)
+        sha256 = await run_in_threadpool(results.evidence.accept, number, raw)
+        return {"sha256": hex32(sha256)}
+
+    @router.get("/evidence")
+    def evidence(number: RoundNumber) -> list[object]:
+        return [json.loads(raw) for raw in results.evidence.all(number)]
+
+    @router.get("/evidence/{sha256}")
+    def one_evidence(number: RoundNumber, sha256: Sha256) -> Response:
+        found = _had(results.evidence.find(number, bytes.fromhex(sha256)), "unknown evidence")
+        return Response(found, media_type="application/json")
+
+    @router.get("/artefacts/{path:path}")
+    def artefact(number: RoundNumber, path: str) -> FileResponse:
+        folder = _had(results.shown_folder(number), "the round's folder is not open yet")
+        return FileResponse(_inside(folder, path), media_type="application/octet-stream")
+
+    return router
+
+
+def _proposal(digest: bytes | None, what: str) -> ProposalMessage:
+    return ProposalMessage(digest=hex32(_had(digest, f"this operator has not {what}")))
+
+
+def _had(found: _T | None, otherwise: str) -> _T:
+    if found is None:
+        raise HTTPException(404, otherwise)
+    return found
+
+
+def _inside(folder: Path, path: str) -> Path:
+    """A file of the folder; 404 for anything else, names that begin with a dot among it: they are
+    being written."""
+    parts = path.split("/")
+    file = folder.joinpath(*parts)
+    if any(not part or part.startswith(".") or "\0" in part or "\\" in part for part in parts):
+        raise HTTPException(404, "no such file")
+    if not file.is_file() or not file.resolve().is_relative_to(folder.resolve()):
+        raise HTTPException(404, "no such file")
+    return file

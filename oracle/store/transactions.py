@@ -1,0 +1,190 @@
+"""Every transaction an account signed, kept before it is sent.
+
+Several rows of one nonce do the same thing at different fees: the chain takes one of them. The
+dearest is the current one. Status of a row: ``pending`` (current, in no block), ``mined`` (in a
+block that may still go), ``final`` (in a block that stays), ``failed`` (reverted, or never to be
+mined), ``replaced`` (another of its nonce counts).
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, update
+
+from oracle.store.database import Database
+from oracle.store.schema import transactions as table
+
+PENDING, MINED, FINAL, FAILED, REPLACED = "pending", "mined", "final", "failed", "replaced"
+OPEN = (PENDING, MINED)
+"""What may still change."""
+
+
+class NonceTakenError(Exception):
+    """Another call of the same account has the nonce."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A signed transaction. ``max_fee`` and ``tip`` in wei per gas.
+
+    ``block_number`` is the block it is in; of one that is in none, the newest block at signing.
+    """
+
+    hash: bytes
+    account: str
+    nonce: int
+    call: str
+    to: str
+    data: bytes
+    gas: int
+    max_fee: int
+    tip: int
+    raw: bytes
+    sent_at: int
+    block_number: int
+    block_hash: bytes | None = None
+    status: str = PENDING
+
+
+class TransactionStore:
+    """The table of one operator's database; safe for threads."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, sent: Sent) -> None:
+        """Keeps a transaction as its nonce's current one; others of the nonce are replaced.
+
+        Raises NonceTakenError if the nonce is that of another open call.
+        """
+
+        def work(connection: Connection) -> None:
+            same_nonce = _of_nonce(sent.account, sent.nonce)
+            for other in connection.execute(select(table).where(same_nonce)):
+                if other.status in OPEN and (other.destination, other.data) != (
+                    sent.to,
+                    sent.data,
+                ):
+                    raise NonceTakenError
+            kept = (table.c.hash != sent.hash, table.c.status == PENDING)
+            connection.execute(update(table).where(same_nonce, *kept).values(status=REPLACED))
+            row = self._database.insert(table).values(_values(sent))
+            connection.execute(row.on_conflict_do_nothing())
+
+        self._database.run(work)
+
+    def waiting(self, account: str, to: str, data: bytes) -> Sent | None:
+        """The pending transaction that makes this very call, or None."""
+        same_call = (table.c.destination == to, table.c.data == data)
+        query = select(table).where(
+            table.c.account == account, table.c.status == PENDING, *same_call
+        )
+        found = self._database.read(lambda connection: connection.execute(query).first())
+        return None if found is None else _sent(found)
+
+    def of_nonce(self, account: str, nonce: int) -> list[Sent]:
+        """All with a nonce that is or may be mined, the current one last."""
+        counts = (table.c.status != FAILED) | table.c.block_hash.is_not(None)
+        query = select(table).where(_of_nonce(account, nonce), counts)
+        rows = self._database.read(lambda connection: connection.execute(query).all())
+        return _by_fee(rows)
+
+    def open(self, account: str) -> dict[int, list[Sent]]:
+        """By nonce, in order: all that may be mined with it, where none is final yet."""
+        nonces = select(table.c.nonce).where(table.c.account == account, table.c.status.in_(OPEN))
+        query = select(table).where(
+            table.c.account == account, table.c.nonce.in_(nonces), table.c.status != FAILED
+        )
+        groups: dict[int, list[Any]] = defaultdict(list)
+        for row in self._database.read(lambda connection: connection.execute(query).all()):
+            groups[row.nonce].append(row)
+        return {nonce: _by_fee(groups[nonce]) for nonce in sorted(groups)}
+
+    def mined(self, sent: Sent, block_number: int, block_hash: bytes, status: str = MINED) -> None:
+        """``sent`` is in a block, and so no other of its nonce is."""
+
+        def work(connection: Connection) -> None:
+            others = (table.c.hash != sent.hash, table.c.status.in_(OPEN))
+            connection.execute(
+                update(table)
+                .where(_of_nonce(sent.account, sent.nonce), *others)
+                .values(status=REPLACED, block_hash=None)
+            )
+            connection.execute(
+                update(table)
+                .where(table.c.hash == sent.hash)
+                .values(status=status, block_number=block_number, block_hash=block_hash)
+            )
+
+        self._database.run(work)
+
+    def reopened(self, group: Sequence[Sent], head: int) -> Sent:
+        """No block has any of a nonce's transactions any more: the last of them waits again."""
+        current = replace(group[-1], status=PENDING, block_hash=None, block_number=head)
+
+        def work(connection: Connection) -> None:
+            others = _of_nonce(current.account, current.nonce), table.c.status.in_(OPEN)
+            connection.execute(
+                update(table).where(*others).values(status=REPLACED, block_hash=None)
+            )
+            connection.execute(
+                update(table).where(table.c.hash == current.hash).values(_values(current))
+            )
+
+        self._database.run(work)
+        return current
+
+    def failed(self, sent: Sent) -> None:
+        """Nothing with the nonce of ``sent`` will be mined."""
+        query = update(table).where(
+            _of_nonce(sent.account, sent.nonce), table.c.status.in_((*OPEN, REPLACED))
+        )
+        self._database.run(lambda connection: connection.execute(query.values(status=FAILED)))
+
+
+def _of_nonce(account: str, nonce: int) -> Any:
+    return (table.c.account == account) & (table.c.nonce == nonce)
+
+
+def _by_fee(rows: Any) -> list[Sent]:
+    return sorted((_sent(row) for row in rows), key=lambda sent: sent.max_fee)
+
+
+def _values(sent: Sent) -> dict[str, Any]:
+    return {
+        "hash": sent.hash,
+        "account": sent.account,
+        "nonce": sent.nonce,
+        "call": sent.call,
+        "destination": sent.to,
+        "data": sent.data,
+        "gas": sent.gas,
+        "max_fee": str(sent.max_fee),
+        "tip": str(sent.tip),
+        "raw": sent.raw,
+        "status": sent.status,
+        "sent_at": sent.sent_at,
+        "block_number": sent.block_number,
+        "block_hash": sent.block_hash,
+    }
+
+
+def _sent(row: Row[Any]) -> Sent:
+    return Sent(
+        hash=row.hash,
+        account=row.account,
+        nonce=row.nonce,
+        call=row.call,
+        to=row.destination,
+        data=row.data,
+        gas=row.gas,
+        max_fee=int(row.max_fee),
+        tip=int(row.tip),
+        raw=row.raw,
+        sent_at=row.sent_at,
+        block_number=row.block_number,
+        block_hash=row.block_hash,
+        status=row.status,
+    )

@@ -1,0 +1,119 @@
+"""GET over HTTP from a server that may be slow, wrong or hostile."""
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+import httpx
+
+from oracle.errors import InputError, UnreachableError
+
+_TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+_ANSWER_SECONDS = 30
+_BYTES_PER_SECOND = 2**14
+"""A download that stays below this on average is given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """One server. Answers are taken as they are: no redirects, no compression."""
+
+    url: str
+    client: httpx.Client = field(
+        default_factory=lambda: httpx.Client(
+            timeout=_TIMEOUT, headers={"accept-encoding": "identity"}
+        ),
+        repr=False,
+        compare=False,
+    )
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise InputError("a source of artefacts must be a folder or http://..")
+
+    @property
+    def name(self) -> str:
+        """Without path and credentials, which may be secret."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
+
+    def small(self, path: str, limit: int) -> bytes | None:
+        """An answer held in memory; None where there is none at ``path``."""
+        body = bytearray()
+        deadline = time.monotonic() + _ANSWER_SECONDS + limit / _BYTES_PER_SECOND
+        try:
+            with self.client.stream("GET", self._address(path)) as response:
+                if not self._found(response, path):
+                    return None
+                for piece in response.iter_raw():
+                    body += piece
+                    if len(body) > limit:
+                        raise UnreachableError(f"{self.name}: {path} is larger than {limit} bytes")
+                    self._require_in_time(deadline, path)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise self._silent(error) from None
+        return bytes(body)
+
+    def download(self, path: str, to: Path, size: int) -> bool:
+        """Writes at most ``size`` bytes to ``to``, going on where an earlier try ended; False
+        where there is nothing at ``path``."""
+        have = to.stat().st_size if to.is_file() else 0
+        if have >= size:
+            to.unlink(missing_ok=True)
+            have = 0
+        headers = {"range": f"bytes={have}-"} if have else {}
+        deadline = time.monotonic() + _ANSWER_SECONDS + size / _BYTES_PER_SECOND
+        try:
+            with self.client.stream("GET", self._address(path), headers=headers) as response:
+                if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE and have:
+                    to.unlink()
+                    return self.download(path, to, size)
+                if not self._found(response, path):
+                    return False
+                goes_on = response.status_code == httpx.codes.PARTIAL_CONTENT
+                written = have if goes_on else 0
+                with to.open("ab" if goes_on else "wb") as file:
+                    for piece in response.iter_raw():
+                        written += len(piece)
+                        if written > size:
+                            break
+                        file.write(piece)
+                        self._require_in_time(deadline, path)
+            if written > size:
+                to.unlink()
+                raise UnreachableError(f"{self.name}: {path} is larger than {size} bytes")
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise self._silent(error) from None
+        return True
+
+    def post(self, path: str, body: bytes) -> httpx.Response:
+        """Sends JSON; the answer, whatever it says, of at most a few KiB."""
+        try:
+            return self.client.post(
+                self._address(path), content=body, headers={"content-type": "application/json"}
+            )
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise self._silent(error) from None
+
+    def _address(self, path: str) -> str:
+        return f"{self.url.rstrip('/')}/{quote(path)}"
+
+    def _found(self, response: httpx.Response, path: str) -> bool:
+        # A store that lists nothing to strangers says 403 for what is not there.
+        if response.status_code in (httpx.codes.NOT_FOUND, httpx.codes.FORBIDDEN):
+            return False
+        if response.status_code not in (httpx.codes.OK, httpx.codes.PARTIAL_CONTENT):
+            raise UnreachableError(f"{self.name}: status {response.status_code} for {path}")
+        return True
+
+    def _require_in_time(self, deadline: float, path: str) -> None:
+        if time.monotonic() > deadline:
+            raise UnreachableError(f"{self.name}: {path} comes too slowly")
+
+    def _silent(self, error: Exception) -> UnreachableError:
+        return UnreachableError(
+            f"{self.name} does not answer ({type(error).__name__})",
+            "try again later, or name another source",
+        )

@@ -1,0 +1,238 @@
+"""A round on a net of processes while something goes wrong, and what must be true after it.
+
+A fault is a class: what it does before a round, while files come in, and when the round is due;
+how it ends; and what else must be seen. Everything is checked after every fault alike: the round
+ended, the pool holds what the reference holds, the result is what this module evaluates by itself,
+all operators that have artefacts have the same, nobody signed twice, no accepted file is missing.
+"""
+
+import random
+from dataclasses import dataclass
+
+from chain_reference import ChainReference, NodeSource
+from fault_net import FaultNet, Member, await_until
+from round_audit import RoundAudit
+from round_players import NO_LIMIT, Player, RoundFiles
+
+from oracle.chain.keys import dev_account
+from oracle.chain.pool import PoolWriter
+from oracle.chain.sender import Sender
+from oracle.chain.signing import LocalSigner
+from oracle.devnet.topology import ANNOUNCER
+from oracle.errors import AssayError
+from oracle.operator.client import submit
+from oracle.settlement.typed_data import SPEC_HASH, Announcement, Domain
+from oracle.settlement.units import MILLIONTH, UNITS_PER_NMR
+
+OPEN_SECONDS, HORIZON = 30, 2
+ROUND_SECONDS = 120
+"""For one round, all of it; without a fault it takes about 20."""
+
+
+class Fault:
+    """One thing that goes wrong. The defaults do nothing and expect nothing special."""
+
+    name = "none"
+    spoils = False
+    """Whether the net is of no use for another fault afterwards."""
+    endpoints = 1
+    """RPC endpoints that each operator of the net must have."""
+    open_seconds = OPEN_SECONDS
+    """How long the round takes files."""
+
+    def before(self, world: "FaultWorld", number: int) -> None:
+        """Before round ``number`` is announced."""
+
+    def opened(self, world: "FaultWorld", number: int) -> None:
+        """When the round takes files, before those of ``sending`` are sent."""
+
+    def sending(self, world: "FaultWorld", number: int) -> list[Member]:
+        """Who gets the files of the round, while it is open."""
+        return world.up()
+
+    def sent(self, world: "FaultWorld", number: int) -> None:
+        """When the files are sent, before the round closes."""
+
+    def due(self, world: "FaultWorld", number: int) -> None:
+        """When the horizon is over, before the targets are there."""
+
+    def watch(self, world: "FaultWorld", number: int) -> None:
+        """Several times a second until the round has settled."""
+
+    def heal(self, world: "FaultWorld", number: int) -> None:
+        """After the round has settled; ends what is still wrong."""
+
+    def give_up(self) -> None:
+        """After a failure, in place of ``heal`` or after it: lets go of ports, threads, mounts."""
+
+    def seen(self, world: "FaultWorld", number: int) -> str:
+        """What came of it, for the table; raises AssertionError if it did not happen at all."""
+        return "settled as without it"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A line of the table; ``recovered`` is the time in seconds from the fault's end until all
+    operators were well and had the round, ``seconds`` that from the targets to the settlement."""
+
+    name: str
+    passed: bool
+    text: str
+    seconds: float = 0.0
+    recovered: float = 0.0
+
+
+class FaultWorld:
+    """A net with its stakers, its reference and its audit, used for one fault after the other."""
+
+    def __init__(self, net: FaultNet, seed: int = 1) -> None:
+        self.net, self.dice = net, random.Random(seed)
+        reader = self.reader = net.reader
+        self.domain = Domain(net.topology.chain.chain_id, reader.addresses.pool)
+        template = net.topology.tournament.template.template()
+        self.reference = ChainReference.start(NodeSource(net.web3), reader, template)
+        homes = {member.account.address: member.home for member in net.members}
+        needed = len(homes) - net.topology.tournament.signatures + 1
+        self.audit = RoundAudit(reader, self.reference, homes, needed)
+        first, count = net.topology.stakers.first_account, net.topology.stakers.count
+        self.players = [
+            Player(dev_account(i), reader, self.dice) for i in range(first, first + count)
+        ]
+        self.number = 0
+        self.recovered = 0.0
+        announcer = Sender(net.web3, reader.url, LocalSigner(dev_account(ANNOUNCER)))
+        self.announcer = PoolWriter(reader, announcer)
+
+    def up(self) -> list[Member]:
+        """Members whose own process should be running."""
+        return [m for m in self.net.members if m.name not in self.net.down]
+
+    def settle_in(self) -> None:
+        """Models with stakes, queued for the first round."""
+        for player in self.players:
+            model = player.register(f"model of {player.account.address}")
+            amount = self.dice.randrange(20, 200) * UNITS_PER_NMR
+            player.writer.deposit(model, amount, NO_LIMIT)
+
+    # ------------------------------------------------------------------ one fault
+
+    def play(self, fault: Fault) -> Outcome:
+        """A round with ``fault``; never raises for what goes wrong in it."""
+        self.recovered = 0.0
+        try:
+            seconds = self._round(fault)
+            text = fault.seen(self, self.number)
+        except (AssertionError, AssayError) as error:
+            fault.give_up()
+            return Outcome(fault.name, False, str(error).split("\n")[0])
+        return Outcome(fault.name, True, text, seconds, self.recovered)
+
+    def _round(self, fault: Fault) -> float:
+        self.number += 1
+        number = self.number
+        fault.before(self, number)
+        announced = self._announce(number, fault.open_seconds)
+        self._await_time(announced.opens)
+        fault.opened(self, number)
+        self._submit(number, fault.sending(self, number))
+        self._stake(number)
+        fault.sent(self, number)
+        self._pass_to(announced.closes)
+        self._pass_to(announced.closes + announced.horizon)
+        fault.due(self, number)
+        self._publish(number, "targets.csv", RoundFiles.of(number).targets)
+
+        def settled() -> bool:
+            fault.watch(self, number)
+            return self._head() > number
+
+        seconds = await_until(settled, ROUND_SECONDS, f"the end of round {number}")
+        fault.heal(self, number)
+        waited = await_until(self.is_whole, ROUND_SECONDS, "operators that are well")
+        self.recovered = max(self.recovered, waited)
+        self.check(number)
+        return seconds
+
+    def is_whole(self) -> bool:
+        """Whether every operator runs and is well."""
+        return not self.net.down and self.net.all_well()
+
+    def check(self, number: int) -> None:
+        """What must be true after every fault."""
+        self.reference.follow()
+        differences = self.reference.differences()
+        assert not differences, "; ".join(differences)
+        self.audit.check_round(number)
+        self.audit.check_signatures()
+
+    # ------------------------------------------------------------------ steps
+
+    def _announce(self, number: int, open_seconds: int) -> Announcement:
+        opens = self.net.now() + 2
+        closes = opens + open_seconds
+        self._publish(number, "universe.csv", RoundFiles.of(number).universe)
+        self.announcer.announce(number, opens, closes, HORIZON, MILLIONTH, bytes(32))
+        announced = Announcement(
+            pool=self.reader.addresses.pool,
+            tournament=self.reader.addresses.tournament,
+            round=number,
+            opens=opens,
+            closes=closes,
+            horizon=HORIZON,
+            phi=MILLIONTH,
+            series_hash=bytes(32),
+            spec_hash=SPEC_HASH,
+            epoch=1,
+            template=self.reference.template,
+        )
+        self.audit.announced[number] = announced
+        return announced
+
+    def _publish(self, number: int, name: str, raw: bytes) -> None:
+        path = self.net.data / str(number) / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.with_suffix(".part").write_bytes(raw)
+        path.with_suffix(".part").rename(path)
+
+    def _submit(self, number: int, members: list[Member]) -> None:
+        """One file of every model but a few, to all ``members``."""
+        data = RoundFiles.of(number)
+        operators = self.reader.operators()
+        for player in self.players:
+            for model in player.models:
+                if self.dice.random() < 0.2:
+                    continue
+                raw = data.predictions((number, model), self.dice.randrange(5))
+                sent = submit(
+                    raw,
+                    number,
+                    model,
+                    player.signer,
+                    self.domain,
+                    [member.url for member in members],
+                    self.audit.needed_receipts,
+                    operators,
+                )
+                self.audit.sent_by_client(sent, raw)
+
+    def _stake(self, number: int) -> None:
+        """One deposit at least, so that there is a queue to drain, and one request of any kind."""
+        player = self.players[number % len(self.players)]
+        player.writer.deposit(player.models[0], 5 * UNITS_PER_NMR, NO_LIMIT)
+        player.act()
+
+    def _pass_to(self, timestamp: int) -> None:
+        """Sets the chain's clock forward: how long files take to send depends on the machine."""
+        if self.net.now() < timestamp:
+            self.net.call("evm_setNextBlockTimestamp", hex(timestamp))
+            self.net.call("evm_mine")
+
+    def _await_time(self, timestamp: int) -> None:
+        await_until(
+            lambda: self.net.now() >= timestamp,
+            max(0, timestamp - self.net.now()) + 20,
+            f"block time {timestamp}",
+        )
+
+    def _head(self) -> int:
+        return int(self.reader.state(self.reader.finalized().number)["head"])

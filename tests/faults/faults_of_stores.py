@@ -1,0 +1,242 @@
+"""Databases and disks that fail under a running operator."""
+
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from threading import Lock
+
+import postgres
+from fault_net import Member, await_until
+from fault_rounds import Fault, FaultWorld
+from round_players import Player, RoundFiles
+from sqlalchemy import select
+
+from oracle.operator.client import Sent, submit
+from oracle.settlement.receipts import SignedReceipt
+from oracle.store.database import Database
+from oracle.store.journal import COMMIT, Journal
+from oracle.store.schema import signed
+
+_SAYS_SECONDS = 60
+
+
+class KilledWriting(Fault):
+    """kill -9 of one operator while files come in from all sides, each a transaction."""
+
+    name = "database killed mid-transaction"
+    files, until_death = 8, 12
+    """Files of each model, and receipts of the victim after which it dies."""
+    open_seconds = 90
+
+    def opened(self, world: FaultWorld, number: int) -> None:
+        self.victim, self.lock = world.net.leader(number), Lock()
+        self.given: list[SignedReceipt] = []
+        self.world, self.number, self.died = world, number, False
+        with ThreadPoolExecutor(len(world.players)) as pool:
+            sent = [one for each in pool.map(self._send_all, world.players) for one in each]
+        for one, raw in sent:
+            world.audit.sent_by_client(one, raw)
+        assert self.died, f"{len(self.given)} receipts of {self.victim.name} are too few"
+        world.recovered = world.net.restart_operator(self.victim)
+
+    def _send_all(self, player: Player) -> list[tuple[Sent, bytes]]:
+        data = RoundFiles.of(self.number)
+        raws = [
+            (model, data.predictions((self.number, model, 100 + i), i % 5))
+            for i in range(self.files)
+            for model in player.models
+        ]
+        return [(self._send(player, model, raw), raw) for model, raw in raws]
+
+    def _send(self, player: Player, model: int, raw: bytes) -> Sent:
+        world = self.world
+        sent = submit(
+            raw,
+            self.number,
+            model,
+            player.signer,
+            world.domain,
+            [member.url for member in world.net.members],
+            world.audit.needed_receipts,
+            [member.account.address for member in world.net.members],
+        )
+        with self.lock:
+            receipt = sent.receipts.get(self.victim.url)
+            if receipt is not None:
+                self.given.append(receipt.stored(sent.key))
+            if len(self.given) >= self.until_death and not self.died:
+                self.died = True
+                world.net.end_operator(self.victim, signal.SIGKILL)
+        return sent
+
+    def heal(self, world: FaultWorld, number: int) -> None:
+        path = self.victim.home / "journal.sqlite"
+        with sqlite3.connect(path) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        connection.close()
+        database = Database.open(path)
+        kept = Journal(database).receipts(number)
+        database.close()
+        missing = [receipt for receipt in self.given if receipt not in kept]
+        assert not missing, f"{len(missing)} of {len(self.given)} receipts are not kept"
+
+    def seen(self, world: FaultWorld, number: int) -> str:
+        return f"all {len(self.given)} receipts given are kept"
+
+
+class Locked(Fault):
+    """Another process holds the database's lock for longer than the operator waits for it."""
+
+    name = "database locked by another process"
+
+    def due(self, world: FaultWorld, number: int) -> None:
+        self.victim = world.net.leader(number)
+        self.logged = len(world.net.log_of(self.victim))
+        self.holder = sqlite3.connect(self.victim.home / "journal.sqlite", isolation_level=None)
+        await_until(self._held, 20, "the lock")
+
+    def _held(self) -> bool:
+        try:
+            self.holder.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False
+        return True
+
+    def heal(self, world: FaultWorld, number: int) -> None:
+        _await_words(world, self.victim, self.logged, "it is locked")
+        self.give_up()
+        world.recovered = await_until(self.victim.is_well, 60, "an operator without the lock")
+
+    def give_up(self) -> None:
+        self.holder.close()
+
+    def seen(self, world: FaultWorld, number: int) -> str:
+        return "it says so; the others settled, it follows"
+
+
+class DiskFull(Fault):
+    """The disk with one operator's folder takes nothing more, from the close on."""
+
+    name = "disk full"
+    megabytes = 64
+
+    def before(self, world: FaultWorld, number: int) -> None:
+        assert os.geteuid() == 0, "needs root, to mount a small disk"
+        self.net, self.victim = world.net, world.net.leader(number)
+        self.undo = ExitStack()
+        home = self.victim.home
+        world.net.end_operator(self.victim)
+        aside = home.with_name(f"{home.name}-aside")
+        home.rename(aside)
+        home.mkdir()
+        size = f"size={self.megabytes}m,mode=0755"
+        subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", home], check=True)
+        self.undo.callback(_unmount, home, aside)
+        shutil.copytree(aside, home, dirs_exist_ok=True)
+        world.net.restart_operator(self.victim)
+
+    def sent(self, world: FaultWorld, number: int) -> None:
+        self.logged = len(world.net.log_of(self.victim))
+        self.ballast = self.victim.home / "ballast"
+        _fill(self.ballast)
+
+    def heal(self, world: FaultWorld, number: int) -> None:
+        _await_words(world, self.victim, self.logged, "disk is full", "No space left")
+        self.ballast.unlink()
+        world.recovered = await_until(self.victim.is_well, 60, "an operator with space again")
+        world.net.end_operator(self.victim)
+        self.give_up()
+        world.net.restart_operator(self.victim)
+
+    def give_up(self) -> None:
+        if self.victim.name not in self.net.down:
+            self.net.end_operator(self.victim, signal.SIGKILL)
+        self.undo.close()
+
+    def seen(self, world: FaultWorld, number: int) -> str:
+        return "it says so; the others settled, it goes on"
+
+
+class PrimaryLost(Fault):
+    """An operator on PostgreSQL: the primary is killed once a round is due, its replica promoted a
+    little later. Afterwards the operator is put back on its own database."""
+
+    name = "PostgreSQL primary killed, replica promoted"
+
+    def before(self, world: FaultWorld, number: int) -> None:
+        self.victim, self.open = world.net.leader(number), ExitStack()
+        self.pair = self.open.enter_context(postgres.pair())
+        self.pair.primary.new_database("operator")
+        self.config = self.victim.home / "operator.toml"
+        self.text, url = self.config.read_text(), self.pair.url("operator")
+        self.config.write_text(f'{self.text}\n[store]\ndatabase = "{url}"\n')
+        world.net.restart_operator(self.victim)
+
+    def due(self, world: FaultWorld, number: int) -> None:
+        self.pair.primary.kill()
+        self.began = time.monotonic()
+
+    def watch(self, world: FaultWorld, number: int) -> None:
+        if not hasattr(self, "ended") and time.monotonic() - self.began > 3:
+            self.pair.replica.promote()
+            self.ended = time.monotonic()
+
+    def heal(self, world: FaultWorld, number: int) -> None:
+        await_until(self.victim.is_well, 60, "an operator on the promoted replica")
+        world.recovered = time.monotonic() - self.ended
+        database = Database.open(self.pair.url("operator"))
+        with database.connect() as connection:
+            rows = connection.execute(select(signed).where(signed.c.phase == COMMIT)).all()
+        database.close()
+        self.signed = [row.digest for row in rows if row.round == number]
+        for digest in self.signed:
+            world.audit.saw(self.victim.account.address, number, digest)
+        world.net.end_operator(self.victim)
+        self.give_up()
+        world.net.restart_operator(self.victim)
+
+    def give_up(self) -> None:
+        self.config.write_text(self.text)
+        self.open.close()
+
+    def seen(self, world: FaultWorld, number: int) -> str:
+        return "went on at the replica" if self.signed else "well at the replica, not signed"
+
+
+def _await_words(world: FaultWorld, member: Member, start: int, *words: str) -> None:
+    """Until the member's log since ``start`` has one of the words."""
+
+    def is_said() -> bool:
+        said = world.net.log_of(member)[start:]
+        return any(word in said for word in words)
+
+    await_until(is_said, _SAYS_SECONDS, f"{' or '.join(words)!r} in the log of {member.name}")
+
+
+def _fill(path: Path) -> None:
+    """Writes until nothing more goes on the disk, not even a page."""
+    with path.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(65536))
+    with path.open("ab", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+
+
+def _unmount(home: Path, aside: Path) -> None:
+    """Brings the folder's content back to where it was."""
+    (home / "ballast").unlink(missing_ok=True)
+    shutil.rmtree(aside)
+    shutil.copytree(home, aside)
+    subprocess.run(["umount", home], check=True)
+    home.rmdir()
+    aside.rename(home)
+
+
+STORE_FAULTS: list[Fault] = [KilledWriting(), Locked(), DiskFull(), PrimaryLost()]

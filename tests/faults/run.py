@@ -1,0 +1,78 @@
+"""``make faults``: a round for every fault on real processes, and a table of what came of them.
+
+    make faults ARGS="--only kill --list"
+
+Exits with an error if anything went otherwise than without the fault.
+"""
+
+import argparse
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from fault_list import FAULTS
+from fault_net import FaultNet
+from fault_rounds import Fault, FaultWorld, Outcome
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="", help="faults whose name has this in it, a pattern")
+    parser.add_argument("--list", action="store_true", help="print the names and do nothing")
+    parser.add_argument("--keep", type=Path, help="folder for logs and files, kept")
+    options = parser.parse_args()
+    chosen = [fault for fault in FAULTS if re.search(options.only, fault.name)]
+    if options.list:
+        print("\n".join(fault.name for fault in chosen))
+        return 0
+    if options.keep:
+        options.keep.mkdir(parents=True)
+        return _play(options.keep, chosen)
+    with tempfile.TemporaryDirectory(prefix="assay-faults-") as folder:
+        return _play(Path(folder), chosen)
+
+
+def _play(folder: Path, faults: Sequence[Fault]) -> int:
+    started, failed = time.monotonic(), 0
+    print(f"{'fault':<44}{'outcome':<48}{'round s':>8}{'recovered s':>12}", flush=True)
+    waiting, nets = list(faults), 0
+    while waiting:
+        nets += 1
+        net = FaultNet.in_folder(folder / f"net-{nets}", waiting[0].endpoints)
+        try:
+            net.start()
+            world = FaultWorld(net)
+            world.settle_in()
+            failed += _use(world, waiting)
+        finally:
+            net.stop()
+    seconds = time.monotonic() - started
+    print(f"{len(faults)} faults, {failed} failed, {nets} nets, {seconds:.0f} s")
+    return 1 if failed else 0
+
+
+def _use(world: FaultWorld, waiting: list[Fault]) -> int:
+    """Plays faults, and takes them off the list, until the net is spoilt or is not what the next
+    one needs; how many failed."""
+    while waiting and waiting[0].endpoints == world.net.endpoints:
+        fault = waiting.pop(0)
+        outcome = _line(world.play(fault))
+        if not outcome.passed or fault.spoils:
+            return int(not outcome.passed)
+    return 0
+
+
+def _line(outcome: Outcome) -> Outcome:
+    text = outcome.text if outcome.passed else f"FAILED: {outcome.text}"
+    print(
+        f"{outcome.name:<44}{text:<48}{outcome.seconds:>8.1f}{outcome.recovered:>12.1f}",
+        flush=True,
+    )
+    return outcome
+
+
+if __name__ == "__main__":
+    sys.exit(main())

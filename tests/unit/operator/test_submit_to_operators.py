@@ -1,0 +1,257 @@
+"""What a submitter's client and a provider's do, against operators' real HTTP servers."""
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from ingest_world import (
+    CHAIN_ID,
+    CLOSES,
+    DOMAIN,
+    DUE,
+    MODEL,
+    OPERATORS,
+    OWNER,
+    PROVIDER,
+    RAW,
+    ROUND,
+    SELF,
+    SIGNERS,
+    STRANGER,
+    TARGETS_RAW,
+    ChainStandIn,
+    kept,
+    new_ingest,
+    plain_files,
+    served,
+)
+from synthetic_round import INVALID, POOL
+
+from oracle.chain.signing import LocalSigner, sign
+from oracle.errors import InputError, RefusedError, UnreachableError
+from oracle.operator.client import history, put_targets, submit, vaults
+from oracle.operator.ingest import MAX_BYTES, Ingest
+from oracle.operator.peers import Peer
+from oracle.settlement.typed_data import Card, recover
+from oracle.settlement.wire import ReceiptsFile, card_message, receipt_of, unhex
+from oracle.store.sealing import Identity
+
+NOBODY = "http://127.0.0.1:9"
+BY_OWNER = LocalSigner(OWNER)
+
+
+@pytest.fixture
+def chain() -> ChainStandIn:
+    return ChainStandIn()
+
+
+@pytest.fixture
+def three(tmp_path: Path, chain: ChainStandIn) -> Iterator[dict[str, Ingest]]:
+    """Three operators by URL."""
+    ingests = [new_ingest(tmp_path, chain, account) for account in OPERATORS]
+    with ExitStack() as stack:
+        yield {stack.enter_context(served(ingest)): ingest for ingest in ingests}
+
+
+def send(urls, needed: int = 2, raw: bytes = RAW, **more):
+    return submit(raw, ROUND, MODEL, BY_OWNER, DOMAIN, list(urls), needed, SIGNERS, **more)
+
+
+def test_submit__to_all__each_keeps_the_file_and_signs(three):
+    recipient = Identity.new().recipient
+    sent = send(three, recipient=recipient)
+    assert (set(sent.receipts), sent.failures) == (set(three), {})
+    for ingest in three.values():
+        assert plain_files(ingest) == {sent.key: RAW}
+        assert [item.recipient for item in ingest.journal.listed(ROUND)] == [recipient]
+
+
+def test_submit__receipts_file__holds_what_proves_the_submission(three):
+    sent = send(three)
+    raw = sent.file(DOMAIN).to_bytes()
+    assert json.loads(raw)["schema"] == "assay/receipts/1"
+    file = ReceiptsFile.model_validate_json(raw)
+    assert (file.chain_id, file.pool) == (CHAIN_ID, POOL)
+    key = file.submission.key()
+    assert key == sent.key
+    assert recover(key, DOMAIN, unhex(file.submission.signature)) == OWNER.address
+    found = [
+        recover(receipt_of(key, r.received), DOMAIN, unhex(r.signature))
+        for r in file.submission.receipts
+    ]
+    assert set(found) == SIGNERS
+
+
+def test_submit__one_operator_down__taken_by_the_others_and_named(three):
+    sent = send([NOBODY, *three])
+    assert set(sent.receipts) == set(three)
+    assert "does not answer" in sent.failures[NOBODY].message
+
+
+def test_submit__too_few_answer__refused_saying_why(three):
+    url = next(iter(three))
+    with pytest.raises(RefusedError, match=f"1 operators took the file, 2 must; {NOBODY}"):
+        send([url, NOBODY])
+
+
+def test_submit__no_operator_answers__its_error(three):
+    with pytest.raises(UnreachableError, match="does not answer"):
+        send([NOBODY])
+
+
+def test_submit__invalid_file__the_operators_words(three):
+    with pytest.raises(InputError, match="invalid_submission_values"):
+        send(three, raw=INVALID)
+
+
+def test_submit__file_too_large__refused_before_anything_is_sent():
+    with pytest.raises(InputError, match=f"larger than {MAX_BYTES} bytes"):
+        send([NOBODY], raw=bytes(MAX_BYTES + 1))
+
+
+def test_submit__recipient_that_is_none__refused_before_anything_is_sent(three):
+    with pytest.raises(InputError, match="not an age recipient"):
+        send(three, recipient="age1mine")
+    assert all(kept(ingest) == [] for ingest in three.values())
+
+
+@pytest.mark.parametrize("who", ["stranger", "another operator", "another chain"])
+def test_submit__card_not_signed_by_that_operator__gets_no_file(three, who):
+    """Else whoever sits between submitter and operator could read every file."""
+    url, ingest = next(iter(three.items()))
+    true = ingest.cards.own.card()
+    forged = replace(true, recipient=Identity.new().recipient)
+    by, domain = LocalSigner(STRANGER), DOMAIN
+    if who == "another chain":
+        by, domain = LocalSigner(SELF), replace(DOMAIN, chain_id=1)
+    elif who == "another operator":
+        by = LocalSigner(OPERATORS[1])
+    ingest.cards.own = card_message(forged, sign(by, forged, domain))
+    sent = send(three)
+    assert "a card that no operator of the round signed" in sent.failures[url].message
+    assert kept(ingest) == []
+
+
+def test_submit__revoked_operator__gets_no_file(three):
+    url, ingest = next(iter(three.items()))
+    signers = SIGNERS - {ingest.signer.address}
+    sent = submit(RAW, ROUND, MODEL, BY_OWNER, DOMAIN, list(three), 2, signers)
+    assert set(sent.failures) == {url}
+    assert kept(ingest) == []
+
+
+# ---------------------------------------------------------------------- targets
+
+
+def put(urls, release_at: int = DUE, raw: bytes = TARGETS_RAW, by=PROVIDER):
+    return put_targets(raw, ROUND, release_at, LocalSigner(by), DOMAIN, list(urls), SIGNERS)
+
+
+def test_targets__put_to_all__every_vault_shows_them(three):
+    taken, failures = put(three)
+    assert (set(taken), failures) == (set(three), {})
+    assert vaults(ROUND, list(three)) == (taken, {})
+    assert all(i.desk.vault.open(ROUND) == TARGETS_RAW for i in three.values())
+
+
+def test_targets__put_to_one__the_others_fetch_them_sealed(three, chain):
+    for ingest in three.values():
+        ingest.cards.refresh([Peer(url) for url in three], chain)
+    put(list(three)[:1])
+    for ingest in three.values():
+        ingest.desk.fetch([Peer(NOBODY), *map(Peer, three)], ROUND)
+        assert ingest.data.targets(ROUND) is None
+    chain.now = DUE
+    assert all(ingest.data.targets(ROUND) == TARGETS_RAW for ingest in three.values())
+
+
+def test_targets__fetched_from_an_operator_that_does_not_know_this_one__not_yet(three):
+    put(list(three)[:1])
+    other = list(three.values())[1]
+    other.desk.fetch([Peer(next(iter(three)))], ROUND)
+    assert other.desk.shown(ROUND) is None
+
+
+def test_targets__two_of_one_round__all_end_up_with_the_later_release(three, chain):
+    for ingest in three.values():
+        ingest.cards.refresh([Peer(url) for url in three], chain)
+    first, second, _ = three
+    early = TARGETS_RAW.replace(b",0.25\n", b",0.75\n")
+    put([first], raw=early, release_at=CLOSES)
+    put([second], raw=TARGETS_RAW, release_at=CLOSES + 1)
+    for _ in range(2):
+        for ingest in three.values():
+            ingest.desk.fetch([Peer(url) for url in three], ROUND, every=0)
+    chain.now = DUE
+    assert {ingest.data.targets(ROUND) for ingest in three.values()} == {TARGETS_RAW}
+
+
+def test_targets__not_by_a_provider__every_operators_refusal(three):
+    with pytest.raises(RefusedError, match="not signed by a data provider"):
+        put(three, by=STRANGER)
+
+
+def test_vaults__operator_down__named_beside_the_others(three):
+    shown, failures = vaults(ROUND, [NOBODY, *three])
+    assert shown == dict.fromkeys(three)
+    assert set(failures) == {NOBODY}
+
+
+# ---------------------------------------------------------------------- cards between operators
+
+
+def test_refresh__peers_cards__files_are_sealed_to_them(three, chain):
+    (first, mine), *others = three.items()
+    mine.cards.refresh([Peer(url) for url, _ in others], chain)
+    send([first], needed=1)
+    [item] = mine.journal.listed(ROUND)
+    sealed = mine.journal.sealed(ROUND, item.key.sha256)
+    assert [other.identity.open(sealed) for _, other in others] == [RAW, RAW]
+
+
+def test_take__older_card_of_the_same_operator__the_newer_stays(tmp_path, chain):
+    cards = new_ingest(tmp_path, chain).cards
+    by = LocalSigner(OPERATORS[1])
+
+    def card(issued: int):
+        struct = Card(by.address, "http://127.0.0.1:1", Identity.new().recipient, issued)
+        return card_message(struct, sign(by, struct, DOMAIN))
+
+    old, new = card(1), card(2)
+    for one in (new, old):
+        assert cards.take(one, SIGNERS)
+    assert cards.book.all()[by.address] == new
+
+
+def test_take__recipient_of_another_operator__refused(tmp_path, chain):
+    cards = new_ingest(tmp_path, chain).cards
+    by = LocalSigner(OPERATORS[1])
+    struct = Card(by.address, "http://127.0.0.1:1", cards.recipient, 1)
+    assert not cards.take(card_message(struct, sign(by, struct, DOMAIN)), SIGNERS)
+
+
+def test_issue__nothing_changed__same_card_after_a_restart(tmp_path, chain):
+    first = new_ingest(tmp_path, chain).cards.own
+    assert new_ingest(tmp_path, chain).cards.own == first
+    moved = new_ingest(tmp_path, chain, url="http://127.0.0.1:2").cards.own
+    assert (moved.url, moved.issued > first.issued) == ("http://127.0.0.1:2", True)
+
+
+# ---------------------------------------------------------------------- history
+
+
+def test_history__survives_a_restart_on_the_same_database(three, tmp_path, chain):
+    send(three)
+    again = new_ingest(tmp_path, chain)
+    with served(again) as url:
+        [entry] = history(MODEL, BY_OWNER, DOMAIN, chain.now, url)
+    assert entry["rows"] == 50
+
+
+def test_history__not_the_owner__refused(three, chain):
+    send(three)
+    with pytest.raises(RefusedError, match="not signed by the owner"):
+        history(MODEL, LocalSigner(STRANGER), DOMAIN, chain.now, next(iter(three)))
