@@ -18,7 +18,7 @@ unexport CONDA_PREFIX
 BIN := .venv/bin
 STAMPS := .venv/.stamps
 
-.PHONY: help setup demo test quick fuzz gas bench bench-peers mutants determinism conformance-scores static types lint format abi lock clean
+.PHONY: help setup demo test quick fuzz gas bench bench-peers faults rounds mutants determinism conformance-scores static types lint format abi lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -46,6 +46,12 @@ bench: setup ## Time the scores (ARGS="--models 200").
 
 bench-peers: setup $(STAMPS)/conformance ## Time the scores beside numerai-tools (ARGS="--small").
 	@$(BIN)/python benchmarks/peers_scoring.py $(ARGS)
+
+faults: setup ## Let everything go wrong for operators, on real processes, and print what came of it.
+	@PYTHONPATH=.:tests/support $(BIN)/python -W ignore tests/faults/run.py $(ARGS)
+
+rounds: setup ## Play many rounds in one process with random faults (ARGS="--rounds 100").
+	@PYTHONPATH=.:tests/support $(BIN)/python -W ignore tests/faults/rounds.py $(ARGS)
 
 mutants: setup ## Break each check of the contracts in turn and see a test fail for it.
 	@$(BIN)/python tests/mutation/run.py $(ARGS)

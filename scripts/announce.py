@@ -17,7 +17,8 @@ from oracle.cli.schedule import PhiSource, Schedule, with_phi, with_schedule
 from oracle.devnet.topology import ANNOUNCER, REAL_CHAINS
 from oracle.errors import RefusedError
 from oracle.scoring.volatility import PHI_ONE, decimal
-from oracle.settlement.typed_data import SPEC_HASH
+from oracle.settlement.specs import SPECS
+from oracle.settlement.typed_data import SPEC
 from scripts._output import readable_errors
 
 
@@ -25,7 +26,8 @@ from scripts._output import readable_errors
 @click.option("--record", type=click.Path(path_type=Path), required=True, help="Deployment record.")
 @with_schedule
 @with_phi
-def cli(record: Path, schedule: Schedule, phi_source: PhiSource) -> None:
+@click.option("--spec", type=click.Choice(list(SPECS)), default=SPEC, help="Scoring specification.")
+def cli(record: Path, schedule: Schedule, phi_source: PhiSource, spec: str) -> None:
     """Announce the next round."""
     with readable_errors() as web3:
         if web3.eth.chain_id in REAL_CHAINS:
@@ -44,7 +46,7 @@ def cli(record: Path, schedule: Schedule, phi_source: PhiSource) -> None:
             horizon,
             phi,
             series_hash,
-            SPEC_HASH,
+            SPECS[spec].hash,
             sender=accounts.test_accounts[ANNOUNCER],
         )
         click.echo(

@@ -1,5 +1,7 @@
 """``assay operator``: running an oracle operator."""
 
+import logging
+import sys
 from pathlib import Path
 
 import click
@@ -12,6 +14,13 @@ from oracle.cli.operator_state import backup_command, rebuild_command, restore_c
 @click.group("operator")
 def command() -> None:
     """Run an oracle operator."""
+    import structlog
+
+    # Standard output is for results; `run`, whose output is its log, sets up its own.
+    structlog.configure(
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+    )
 
 
 for _subcommand in (

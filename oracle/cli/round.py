@@ -14,6 +14,8 @@ from oracle.cli.times import utc
 from oracle.errors import InputError
 from oracle.scoring.volatility import PHI_ONE, decimal
 from oracle.settlement.rounds import RoundFacts, phase
+from oracle.settlement.specs import SPECS
+from oracle.settlement.typed_data import SPEC
 from oracle.settlement.units import nmr
 
 
@@ -25,9 +27,18 @@ def command() -> None:
 @command.command("announce")
 @with_schedule
 @with_phi
+@click.option(
+    "--spec",
+    type=click.Choice(list(SPECS)),
+    default=SPEC,
+    show_default=True,
+    help="The scoring specification, which says who gets to see predictions.",
+)
 @with_writer
 @with_output
-def announce(schedule: Schedule, phi_source: PhiSource, writer: PoolWriter, out: Output) -> None:
+def announce(
+    schedule: Schedule, phi_source: PhiSource, spec: str, writer: PoolWriter, out: Output
+) -> None:
     """Announce the next round; only the tournament's announcer may.
 
     \b
@@ -46,7 +57,7 @@ def announce(schedule: Schedule, phi_source: PhiSource, writer: PoolWriter, out:
         out.say(f"round {lapsed} was not announced for too long, and is skipped")
     number = reader.state()["last_announced"] + 1
     opens, closes, horizon = schedule.times(reader.newest().timestamp)
-    writer.announce(number, opens, closes, horizon, phi, series_hash)
+    writer.announce(number, opens, closes, horizon, phi, series_hash, spec)
     out.say(f"round {number} opens {utc(opens)}, closes {utc(closes)}")
     out.say(f"phi {decimal(phi, PHI_ONE)}, series hash {_series_hash(series_hash) or 'none'}")
     out.result(
@@ -56,6 +67,7 @@ def announce(schedule: Schedule, phi_source: PhiSource, writer: PoolWriter, out:
             "closes": closes,
             "phi": phi,
             "series_hash": _series_hash(series_hash),
+            "spec": spec,
         }
     )
 

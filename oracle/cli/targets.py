@@ -51,7 +51,7 @@ def put_command(
 
     \b
     Example:
-      assay targets put targets.csv --round 3 --dev-account 5
+      assay targets put targets.csv --round 3 --dev-account 9
     """
     from oracle.cli.devnet import operator_urls
     from oracle.operator.client import put_targets

@@ -5,8 +5,10 @@ A net is used for many faults, one round each; starting one takes half a minute.
 
 import json
 import signal
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,6 @@ from faulty_rpc import FaultyRpc
 from in_process_tournament import deploy
 from local_machine import free_base_port
 from short_times import short_topology
-from web3 import Web3
 
 from oracle.chain.keys import dev_account
 from oracle.chain.reader import PoolReader
@@ -47,7 +48,40 @@ CLOCKS = Clocks(
     pause=600,
     pause_cooldown=2_000,
 )
-START_SECONDS = 60
+START_SECONDS = 90
+TICK_SECONDS = 0.4
+
+
+class Ticker:
+    """Mines a block, a second later than the one before, every ``TICK_SECONDS``; can be held."""
+
+    def __init__(self, mine: Callable[[], object]) -> None:
+        self._mine = mine
+        self._going, self._ended = threading.Event(), threading.Event()
+        self._going.set()
+        self._thread = threading.Thread(target=self._run, name="ticker")
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._ended.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Time stands still on the chain, however long the block takes on a busy machine."""
+        self._going.clear()
+        try:
+            yield
+        finally:
+            self._going.set()
+
+    def _run(self) -> None:
+        while not self._ended.wait(TICK_SECONDS):
+            if self._going.is_set():
+                self._mine()
 
 
 class Stuck(AssertionError):
@@ -123,8 +157,12 @@ class FaultNet:
         return self.devnet.data
 
     def start(self) -> None:
-        self.devnet.start_chain(block_time=1)
-        self.web3: Web3 = connect(self.topology.rpc)
+        self.devnet.start_chain()
+        self.web3 = connect(self.topology.rpc)
+        # The chain's time is a matter of its blocks alone, so that it can stand still.
+        self.call("anvil_setBlockTimestampInterval", 1)
+        self.ticker = Ticker(lambda: self.call("evm_mine"))
+        self.ticker.start()
         record = deploy(self.web3, self.topology, self.folder)
         self.reader = PoolReader(self.web3, self.topology.rpc, record.pool)
         self.data.mkdir(parents=True, exist_ok=True)
@@ -138,6 +176,7 @@ class FaultNet:
         await_until(self.all_well, START_SECONDS, "four operators that are well")
 
     def stop(self) -> None:
+        self.ticker.stop()
         self.devnet.stop()
         for member in self.members:
             for proxy in member.proxies:

@@ -7,6 +7,7 @@ all operators that have artefacts have the same, nobody signed twice, no accepte
 """
 
 import random
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from chain_reference import ChainReference, NodeSource
@@ -26,7 +27,7 @@ from oracle.settlement.units import MILLIONTH, UNITS_PER_NMR
 
 OPEN_SECONDS, HORIZON = 30, 2
 ROUND_SECONDS = 120
-"""For one round, all of it; without a fault it takes about 20."""
+"""From a round's targets to its end; without a fault it takes a tenth."""
 
 
 class Fault:
@@ -39,6 +40,8 @@ class Fault:
     """RPC endpoints that each operator of the net must have."""
     open_seconds = OPEN_SECONDS
     """How long the round takes files."""
+    undo: ExitStack
+    """New for every round; closed after it, however it ended."""
 
     def before(self, world: "FaultWorld", number: int) -> None:
         """Before round ``number`` is announced."""
@@ -63,7 +66,7 @@ class Fault:
         """After the round has settled; ends what is still wrong."""
 
     def give_up(self) -> None:
-        """After a failure, in place of ``heal`` or after it: lets go of ports, threads, mounts."""
+        """After a failure, in place of ``heal``: lets go of ports and threads."""
 
     def seen(self, world: "FaultWorld", number: int) -> str:
         """What came of it, for the table; raises AssertionError if it did not happen at all."""
@@ -119,12 +122,13 @@ class FaultWorld:
     def play(self, fault: Fault) -> Outcome:
         """A round with ``fault``; never raises for what goes wrong in it."""
         self.recovered = 0.0
-        try:
-            seconds = self._round(fault)
-            text = fault.seen(self, self.number)
-        except (AssertionError, AssayError) as error:
-            fault.give_up()
-            return Outcome(fault.name, False, str(error).split("\n")[0])
+        with ExitStack() as fault.undo:
+            try:
+                seconds = self._round(fault)
+                text = fault.seen(self, self.number)
+            except (AssertionError, AssayError) as error:
+                fault.give_up()
+                return Outcome(fault.name, False, str(error).split("\n")[0])
         return Outcome(fault.name, True, text, seconds, self.recovered)
 
     def _round(self, fault: Fault) -> float:
@@ -133,9 +137,10 @@ class FaultWorld:
         fault.before(self, number)
         announced = self._announce(number, fault.open_seconds)
         self._await_time(announced.opens)
-        fault.opened(self, number)
-        self._submit(number, fault.sending(self, number))
-        self._stake(number)
+        with self.net.ticker.held():
+            fault.opened(self, number)
+            self._submit(number, fault.sending(self, number))
+            self._stake(number)
         fault.sent(self, number)
         self._pass_to(announced.closes)
         self._pass_to(announced.closes + announced.horizon)

@@ -24,17 +24,15 @@ class NoGasMoney(Fault):
     name = "out of gas money"
 
     def sent(self, world: FaultWorld, number: int) -> None:
-        self.net, self.poor = world.net, world.net.leader(number)
-        self.logged = len(world.net.log_of(self.poor))
-        world.net.call("anvil_setBalance", self.poor.account.address, "0x0")
+        self.poor = world.net.leader(number)
+        self.logged, address = len(world.net.log_of(self.poor)), self.poor.account.address
+        world.net.call("anvil_setBalance", address, "0x0")
+        self.undo.callback(world.net.call, "anvil_setBalance", address, hex(_RICH))
 
     def heal(self, world: FaultWorld, number: int) -> None:
         self.said = "may need" in world.net.log_of(self.poor)[self.logged :]
-        self.give_up()
+        self.undo.close()
         world.recovered = await_until(self.poor.is_well, 60, "an operator with gas money")
-
-    def give_up(self) -> None:
-        self.net.call("anvil_setBalance", self.poor.account.address, hex(_RICH))
 
     def seen(self, world: FaultWorld, number: int) -> str:
         assert self.said, f"{self.poor.name} did not say that it cannot pay"
@@ -65,13 +63,13 @@ class FeeSpike(Fault):
     """Blocks stop when the round is due; those that come then cost a hundred times as much."""
 
     name = "no blocks for a while, then a fee spike"
-    spoils = True
-    """The chain cannot be told to mine as it did before."""
 
     def due(self, world: FaultWorld, number: int) -> None:
         self.net = world.net
         self.spike = 0
-        world.net.call("evm_setIntervalMining", 0)
+        self.undo.enter_context(world.net.ticker.held())
+        world.net.call("evm_setAutomine", False)
+        self.undo.callback(world.net.call, "evm_setAutomine", True)
         self.mined_at, self.is_over = time.monotonic(), False
 
     def watch(self, world: FaultWorld, number: int) -> None:
@@ -90,14 +88,11 @@ class FeeSpike(Fault):
         newest = world.reader.newest()
         if world.reader.facts(number, newest, number).status is not Status.ANNOUNCED:
             self.is_over = True
-            self.give_up()
+            self.undo.close()
 
     def _waits(self, member: Member) -> bool:
         count, who = self.net.web3.eth.get_transaction_count, member.account.address
         return count(who, "pending") > count(who, "latest")
-
-    def give_up(self) -> None:
-        self.net.call("evm_setIntervalMining", 1)
 
     def seen(self, world: FaultWorld, number: int) -> str:
         assert self.is_over, "settled without a spike"
@@ -119,15 +114,12 @@ class AtOnce(Fault):
             changed, count = _STAGGER.subn("stagger = 0.0", self.texts[member.name])
             assert count == 1
             (member.home / "operator.toml").write_text(changed)
+            self.undo.callback((member.home / "operator.toml").write_text, self.texts[member.name])
         _restart_all(world)
 
     def heal(self, world: FaultWorld, number: int) -> None:
-        self.give_up()
+        self.undo.close()
         _restart_all(world)
-
-    def give_up(self) -> None:
-        for member in self.members:
-            (member.home / "operator.toml").write_text(self.texts[member.name])
 
     def seen(self, world: FaultWorld, number: int) -> str:
         wasted = list(_reverted(world, self.first))

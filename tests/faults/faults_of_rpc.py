@@ -36,6 +36,7 @@ class BrokenEndpoints(Fault):
         self.asked = self._requests()
         for proxy in self.broken:
             proxy.set(**self.faults)
+            self.undo.callback(proxy.clear)
 
     def _requests(self) -> int:
         """Requests that came to what is broken, of the methods that the fault is about."""
@@ -49,11 +50,7 @@ class BrokenEndpoints(Fault):
 
     def heal(self, world: FaultWorld, number: int) -> None:
         self.asked = self._requests() - self.asked
-        self.give_up()
-
-    def give_up(self) -> None:
-        for proxy in self.broken:
-            proxy.clear()
+        self.undo.close()
 
     def seen(self, world: FaultWorld, number: int) -> str:
         assert self.asked, "nobody asked a broken endpoint"

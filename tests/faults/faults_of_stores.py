@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 
@@ -81,7 +81,7 @@ class KilledWriting(Fault):
             assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         connection.close()
         database = Database.open(path)
-        kept = Journal(database).receipts(number)
+        kept = set(Journal(database).receipts(number))
         database.close()
         missing = [receipt for receipt in self.given if receipt not in kept]
         assert not missing, f"{len(missing)} of {len(self.given)} receipts are not kept"
@@ -99,6 +99,7 @@ class Locked(Fault):
         self.victim = world.net.leader(number)
         self.logged = len(world.net.log_of(self.victim))
         self.holder = sqlite3.connect(self.victim.home / "journal.sqlite", isolation_level=None)
+        self.undo.callback(self.holder.close)
         await_until(self._held, 20, "the lock")
 
     def _held(self) -> bool:
@@ -110,11 +111,8 @@ class Locked(Fault):
 
     def heal(self, world: FaultWorld, number: int) -> None:
         _await_words(world, self.victim, self.logged, "it is locked")
-        self.give_up()
+        self.undo.close()
         world.recovered = await_until(self.victim.is_well, 60, "an operator without the lock")
-
-    def give_up(self) -> None:
-        self.holder.close()
 
     def seen(self, world: FaultWorld, number: int) -> str:
         return "it says so; the others settled, it follows"
@@ -129,7 +127,6 @@ class DiskFull(Fault):
     def before(self, world: FaultWorld, number: int) -> None:
         assert os.geteuid() == 0, "needs root, to mount a small disk"
         self.net, self.victim = world.net, world.net.leader(number)
-        self.undo = ExitStack()
         home = self.victim.home
         world.net.end_operator(self.victim)
         aside = home.with_name(f"{home.name}-aside")
@@ -138,6 +135,7 @@ class DiskFull(Fault):
         size = f"size={self.megabytes}m,mode=0755"
         subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", home], check=True)
         self.undo.callback(_unmount, home, aside)
+        self.undo.callback(self._end)
         shutil.copytree(aside, home, dirs_exist_ok=True)
         world.net.restart_operator(self.victim)
 
@@ -150,14 +148,12 @@ class DiskFull(Fault):
         _await_words(world, self.victim, self.logged, "disk is full", "No space left")
         self.ballast.unlink()
         world.recovered = await_until(self.victim.is_well, 60, "an operator with space again")
-        world.net.end_operator(self.victim)
-        self.give_up()
+        self.undo.close()
         world.net.restart_operator(self.victim)
 
-    def give_up(self) -> None:
+    def _end(self) -> None:
         if self.victim.name not in self.net.down:
-            self.net.end_operator(self.victim, signal.SIGKILL)
-        self.undo.close()
+            self.net.end_operator(self.victim)
 
     def seen(self, world: FaultWorld, number: int) -> str:
         return "it says so; the others settled, it goes on"
@@ -170,12 +166,13 @@ class PrimaryLost(Fault):
     name = "PostgreSQL primary killed, replica promoted"
 
     def before(self, world: FaultWorld, number: int) -> None:
-        self.victim, self.open = world.net.leader(number), ExitStack()
-        self.pair = self.open.enter_context(postgres.pair())
+        self.victim = world.net.leader(number)
+        self.pair = self.undo.enter_context(postgres.pair())
         self.pair.primary.new_database("operator")
         self.config = self.victim.home / "operator.toml"
-        self.text, url = self.config.read_text(), self.pair.url("operator")
-        self.config.write_text(f'{self.text}\n[store]\ndatabase = "{url}"\n')
+        text, url = self.config.read_text(), self.pair.url("operator")
+        self.undo.callback(self.config.write_text, text)
+        self.config.write_text(f'{text}\n[store]\ndatabase = "{url}"\n')
         world.net.restart_operator(self.victim)
 
     def due(self, world: FaultWorld, number: int) -> None:
@@ -198,12 +195,8 @@ class PrimaryLost(Fault):
         for digest in self.signed:
             world.audit.saw(self.victim.account.address, number, digest)
         world.net.end_operator(self.victim)
-        self.give_up()
+        self.undo.close()
         world.net.restart_operator(self.victim)
-
-    def give_up(self) -> None:
-        self.config.write_text(self.text)
-        self.open.close()
 
     def seen(self, world: FaultWorld, number: int) -> str:
         return "went on at the replica" if self.signed else "well at the replica, not signed"

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -23,17 +24,19 @@ class Reorganised(Fault):
         self.name = f"reorg before finality, depth {shown}"
 
     def due(self, world: FaultWorld, number: int) -> None:
-        self.net, self.left, self.done = world.net, list(self.depths), list[int]()
-        self.lost: set[bytes] = set()
-        for member in world.net.members:
-            member.proxies[0].set(stalled_finality={})
+        self.left, self.done = list(self.depths), list[int]()
+        self.lost, self.stalled_at = set[bytes](), world.net.web3.eth.block_number
+        _stall_finality(world, self.undo)
 
     def watch(self, world: FaultWorld, number: int) -> None:
-        if not self.left:
-            return
+        if self.left:
+            with world.net.ticker.held():
+                self._reorganise(world, number)
+
+    def _reorganise(self, world: FaultWorld, number: int) -> None:
         head = world.net.web3.eth.block_number
         found = world.reader.oracle.events.Committed().get_logs(
-            from_block=head - 3 * max(self.depths), argument_filters={"round": number}
+            from_block=self.stalled_at, argument_filters={"round": number}
         )
         if not found:
             return
@@ -49,16 +52,12 @@ class Reorganised(Fault):
         if depth == wanted:
             self.left.pop(0)
         if not self.left:
-            self.give_up()
+            self.undo.close()
             self.ended = time.monotonic()
 
     def heal(self, world: FaultWorld, number: int) -> None:
-        self.give_up()
+        self.undo.close()
         world.recovered = time.monotonic() - self.ended
-
-    def give_up(self) -> None:
-        for member in self.net.members:
-            member.proxies[0].clear()
 
     def seen(self, world: FaultWorld, number: int) -> str:
         assert not self.left, f"not all depths came: {self.done}"
@@ -76,9 +75,7 @@ class StalledFinality(Fault):
     """For which that state is looked at."""
 
     def sent(self, world: FaultWorld, number: int) -> None:
-        self.net = world.net
-        for member in world.net.members:
-            member.proxies[0].set(stalled_finality={})
+        _stall_finality(world, self.undo)
 
     def due(self, world: FaultWorld, number: int) -> None:
         self.began, self.stalled = time.monotonic(), True
@@ -90,15 +87,11 @@ class StalledFinality(Fault):
             signed = list(world.audit.folder(address, number).glob("attest/*"))
             assert not signed, f"{home.name} signed without a finalized close"
         assert world.net.all_well(), "an operator is not well"
-        self.give_up()
+        self.undo.close()
         self.stalled, self.began = False, time.monotonic()
 
     def heal(self, world: FaultWorld, number: int) -> None:
         world.recovered = time.monotonic() - self.began
-
-    def give_up(self) -> None:
-        for member in self.net.members:
-            member.proxies[0].clear()
 
     def seen(self, world: FaultWorld, number: int) -> str:
         assert not self.stalled, "settled while no block was final"
@@ -125,6 +118,13 @@ class WrongClock(Fault):
     def seen(self, world: FaultWorld, number: int) -> str:
         assert abs(self.shown - self.seconds) < 60, f"its clock was {self.shown:.0f} s off"
         return "settled as without it"
+
+
+def _stall_finality(world: FaultWorld, undo: ExitStack) -> None:
+    for member in world.net.members:
+        for proxy in member.proxies:
+            proxy.set(stalled_finality={})
+            undo.callback(proxy.clear)
 
 
 def _clock_of(member: Member) -> float:

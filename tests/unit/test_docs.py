@@ -3,24 +3,21 @@
 import re
 import shlex
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import click
 import pytest
-from fastapi.routing import APIRoute
 from test_rooms import MODULES, ROOMS
 
 from oracle import errors
+from oracle.chain.keys import KEY_VARIABLE
 from oracle.cli import _COMMANDS, cli
 from oracle.errors import Exit
-from oracle.operator.config import OperatorConfig
-from oracle.operator.server import build
+from oracle.operator import failpoints
 from oracle.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-CLI, OPERATORS = ROOT / "docs" / "cli.md", ROOT / "docs" / "operators.md"
+CLI = ROOT / "docs" / "cli.md"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
 MADE_BY_RUNS = frozenset({".assay", ".build", ".venv", "build", "node_modules"})
 NO_COMMANDS = frozenset({"json", "python", "text", "toml"})
@@ -32,7 +29,7 @@ HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 PATH = re.compile(r"[\w.*/-]+")
 AT_ROOT = re.compile(r"[A-Z]+\.md|Makefile|[\w-]+\.(?:lock|in)|pyproject\.toml|ape-config\.yaml")
 TEST = re.compile(r"test_\w+__\w+")
-VARIABLE = re.compile(r"\bASSAY_[A-Z]+\b")
+VARIABLE = re.compile(r"\bASSAY_[A-Z_]+\b")
 
 each_document = pytest.mark.parametrize("document", DOCS, ids=lambda path: path.name)
 
@@ -127,6 +124,22 @@ def names_no_command(words: list[str]) -> bool:
     return False
 
 
+def option_variables(command: click.Command = cli) -> set[str]:
+    """Environment variables that options of a command, and of those below it, are read from."""
+    named = {p.envvar for p in command.params if isinstance(p.envvar, str)}
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        below = (command.get_command(context, name) for name in command.list_commands(context))
+        named = named.union(*(option_variables(found) for found in below if found is not None))
+    return named
+
+
+def variables() -> set[str]:
+    """Those that people set."""
+    settings = {f"ASSAY_{name.upper()}" for name in Settings.model_fields}
+    return settings | {"ASSAY_DEBUG"} | option_variables()
+
+
 # ---------------------------------------------------------------------- every document
 
 
@@ -180,7 +193,7 @@ def test_make__targets_named__exist(document: Path) -> None:
 
 @each_document
 def test_variables__named__are_read(document: Path) -> None:
-    known = {f"ASSAY_{name.upper()}" for name in Settings.model_fields} | {"ASSAY_DEBUG"}
+    known = variables() | {failpoints.VARIABLE, KEY_VARIABLE}
     assert set(VARIABLE.findall(document.read_text())) <= known
 
 
@@ -215,26 +228,7 @@ def test_command_table__subcommands__equal_the_tree() -> None:
 
 def test_environment__table__equals_the_settings() -> None:
     named = {row[0] for row in table(CLI, "Environment")}
-    assert named == {f"ASSAY_{name.upper()}" for name in Settings.model_fields} | {"ASSAY_DEBUG"}
-
-
-def test_operator_fields__table__equals_the_configuration() -> None:
-    rows = {name: default for name, default, _ in table(OPERATORS, "Configuration")}
-    fields = OperatorConfig.model_fields
-    shown = {"": None, "none": ()}
-    assert set(rows) == set(fields)
-    for name, field in fields.items():
-        default = None if field.is_required() else field.default
-        text = rows[name]
-        kind = type(default)
-        assert (shown[text] if text in shown else kind(text)) == default, name
-
-
-def test_operator_requests__table__equals_the_routes() -> None:
-    ingest: Any = SimpleNamespace(journal=None)
-    routes = [r for r in build(ingest, SimpleNamespace()).routes if isinstance(r, APIRoute)]  # type: ignore[arg-type]
-    there = {f"{method} {route.path}" for route in routes for method in route.methods}
-    assert {row[0] for row in table(OPERATORS, "HTTP")} == there
+    assert named == variables()
 
 
 def test_rooms__table__equals_the_enforced_one() -> None:
@@ -242,6 +236,32 @@ def test_rooms__table__equals_the_enforced_one() -> None:
     parts = {room: set(text.replace(",", " ").split()) for room, text in rows.items()}
     assert parts == {room: set(others) or {"nothing"} for room, others in ROOMS.items()}
     assert MODULES["settings"] == {"devnet", "demo", "cli"}, "say so in the table's last row"
+
+
+# ---------------------------------------------------------------------- named elsewhere
+
+SECTIONS = {
+    "The operator's process": "oracle/operator",
+    "Evaluation in bounded memory": "oracle/evaluation",
+    "Chain access": "oracle/chain",
+}
+
+
+@pytest.mark.parametrize("heading", SECTIONS)
+def test_architecture__modules_of_a_section__exist(heading: str) -> None:
+    section = ARCHITECTURE.read_text().split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    named = set(re.findall(r"`(\w+\.py)`", section))
+    assert len(named) > 3
+    assert [name for name in named if not (ROOT / SECTIONS[heading] / name).is_file()] == []
+
+
+def test_documents__named_by_code_and_alerts__lead_somewhere() -> None:
+    files = [*(ROOT / "oracle").rglob("*.py"), *(ROOT / "deployments").rglob("*.yml")]
+    named = {
+        link for file in files for link in re.findall(r"docs/[\w-]+\.md[#\w-]*", file.read_text())
+    }
+    assert any("#" in link for link in named)
+    assert [why for link in named if (why := broken_link(ROOT / "README.md", link))] == []
 
 
 # ---------------------------------------------------------------------- the checker

@@ -141,7 +141,9 @@ class Chain:
         self.sent.append(("skip", number))
 
     def announce(self, number: int, *terms: Any) -> None:
-        self.sent.append(("announce", number, *terms[-2:]))
+        phi, series_hash, spec = terms[-3:]
+        assert spec == "assay/scoring/1"
+        self.sent.append(("announce", number, phi, series_hash))
 
     @property
     def reader(self) -> "Chain":

@@ -1,5 +1,6 @@
 """Who can read what of a round: before its commit is final, and in each mode after it."""
 
+import hashlib
 import os
 import shutil
 from pathlib import Path
@@ -159,13 +160,12 @@ def _digest(folder: Path) -> Any:
     """The digest that a commit is compared with, or None for no manifest at all."""
     try:
         return RoundFolder(folder).manifest().digest()
-    except ArtefactError as error:
-        assert error.path == "manifest.json"
+    except ArtefactError:
         return None
 
 
 def _digest_of(raw: bytes) -> bytes:
-    return artefacts.hashlib.sha256(raw).digest()
+    return hashlib.sha256(raw).digest()
 
 
 @pytest.mark.parametrize("name", ["sealed/x", "sealed/inputs/targets.csv", "sealed/.hidden"])
@@ -209,6 +209,7 @@ class Killed(BaseException):
     """What no code catches on its way out."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", Disclosure)
 def test_disclose__killed_at_any_step__the_next_run_ends_it(
     tmp_path: Path, mode: Disclosure, monkeypatch: pytest.MonkeyPatch
@@ -262,7 +263,7 @@ def _kill_before(monkeypatch: pytest.MonkeyPatch, number: int) -> list[str]:
     return taken
 
 
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(mode=st.sampled_from(list(Disclosure)), data=st.data())
 def test_disclose__any_mode_and_recipients__only_those_meant_open_it(
     tmp_path_factory: pytest.TempPathFactory, mode: Disclosure, data: st.DataObject
