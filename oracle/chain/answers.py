@@ -1,6 +1,7 @@
 """Answers to JSON-RPC requests: which may change, and when two of them agree."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from enum import Enum, auto
 from typing import Any
 
@@ -141,3 +142,90 @@ def comparable(method: str, answer: Answer) -> Any:
 
 def _fields(item: Mapping[str, Any], names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(str(item[name]).lower() for name in names)
+
+
+# ---------------------------------------------------------------------- what an answer must be
+
+
+_QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}")
+_DATA = re.compile(r"0x([0-9a-fA-F]{2})*")
+_HASH = re.compile(r"0x[0-9a-fA-F]{64}")
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
+
+
+def _matches(pattern: re.Pattern[str]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None
+
+
+_is_quantity, _is_data = _matches(_QUANTITY), _matches(_DATA)
+_is_hash, _is_address = _matches(_HASH), _matches(_ADDRESS)
+_PARTS: Mapping[str, Callable[[Any], bool]] = {
+    "hash": _is_hash,
+    "parentHash": _is_hash,
+    "blockHash": _is_hash,
+    "transactionHash": _is_hash,
+    "number": _is_quantity,
+    "timestamp": _is_quantity,
+    "blockNumber": _is_quantity,
+    "transactionIndex": _is_quantity,
+    "logIndex": _is_quantity,
+    "status": _is_quantity,
+    "address": _is_address,
+    "data": _is_data,
+    "topics": lambda value: isinstance(value, list) and all(map(_is_hash, value)),
+    "baseFeePerGas": lambda value: (
+        isinstance(value, list) and bool(value) and all(map(_is_quantity, value))
+    ),
+}
+_RECEIPT_FIELDS = ("transactionHash", "blockHash", "blockNumber", "status")
+
+
+def _has(value: Any, names: tuple[str, ...]) -> bool:
+    return isinstance(value, dict) and all(_PARTS[name](value.get(name)) for name in names)
+
+
+def _is_block(value: Any) -> bool:
+    return value is None or _has(value, _BLOCK_FIELDS)
+
+
+def _are_logs(value: Any) -> bool:
+    """Each of them once: a log's place is its block and its index."""
+    if not isinstance(value, list):
+        return False
+    if not all(_has(log, (*_LOG_FIELDS, "transactionIndex")) for log in value):
+        return False
+    return len({(log["blockNumber"], log["logIndex"]) for log in value}) == len(value)
+
+
+_SHAPES: Mapping[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(
+        (
+            "eth_blockNumber",
+            "eth_chainId",
+            "eth_estimateGas",
+            "eth_gasPrice",
+            "eth_getBalance",
+            "eth_getTransactionCount",
+            "eth_maxPriorityFeePerGas",
+        ),
+        _is_quantity,
+    ),
+    **dict.fromkeys(("eth_call", "eth_getCode", "eth_getStorageAt"), _is_data),
+    "eth_sendRawTransaction": _is_hash,
+    "eth_getBlockByNumber": _is_block,
+    "eth_getBlockByHash": _is_block,
+    "eth_getLogs": _are_logs,
+    "eth_feeHistory": lambda value: _has(value, ("baseFeePerGas",)),
+    "eth_getTransactionReceipt": lambda value: value is None or _has(value, _RECEIPT_FIELDS),
+    "eth_getTransactionByHash": lambda value: value is None or isinstance(value, dict),
+}
+
+
+def is_of_a_chain(method: str, result: Any) -> bool:
+    """Whether a result has the form that the method's results have.
+
+    An endpoint that is broken or hostile may answer anything at all; whoever reads the answer
+    should not have to think of that.
+    """
+    shape = _SHAPES.get(method)
+    return shape is None or shape(result)

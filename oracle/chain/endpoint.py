@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import requests
 from requests.utils import get_environ_proxies
 
-from oracle.chain.answers import Answer
+from oracle.chain.answers import Answer, is_of_a_chain
 
 _HEADERS = {"Content-Type": "application/json"}
 _MAX_BYTES = 256 * 1024 * 1024
@@ -149,7 +149,10 @@ class Endpoint:
         status, raw = self._post(body, min(timeout or self._timeout, self._timeout))
         took = time.monotonic() - started
         self.latency += _SMOOTHING * (took - self.latency)
-        return _parsed(status, raw)
+        answer = _parsed(status, raw)
+        if "result" in answer and not is_of_a_chain(method, answer["result"]):
+            raise NoAnswerError(f"answers {method} with something that is no chain's")
+        return answer
 
     def _post(self, body: str, timeout: float) -> tuple[int, bytes]:
         try:
@@ -158,8 +161,14 @@ class Endpoint:
             session = self._session()
         deadline = time.monotonic() + timeout
         try:
+            # No redirects: an endpoint must not choose who else is asked, from within our network.
             with session.post(
-                self.url, data=body, headers=_HEADERS, timeout=timeout, stream=True
+                self.url,
+                data=body,
+                headers=_HEADERS,
+                timeout=timeout,
+                stream=True,
+                allow_redirects=False,
             ) as response:
                 raw = _read(response, deadline)
                 status = response.status_code
@@ -199,11 +208,11 @@ def _transport_reason(error: Exception) -> str:
 
 
 def _parsed(status: int, raw: bytes) -> Answer:
-    if status in _UNUSABLE or status >= 500:
+    if status in _UNUSABLE or status >= 500 or 300 <= status < 400:
         raise NoAnswerError(f"answers with status {status}")
     try:
         answer = json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise NoAnswerError("answers with something that is no JSON") from None
     if not isinstance(answer, dict):
         raise NoAnswerError("answers with something that is no JSON-RPC")

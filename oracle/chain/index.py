@@ -65,7 +65,8 @@ class ChainIndex:
                 log["blockNumber"] == last and bytes(log["blockHash"]) != expected for log in found
             ):
                 return False
-            self._store.append([self._stored(log) for log in found], block)
+            if not self._store.append([self._stored(log) for log in found], block, head):
+                return False
             head = block
         return True
 

@@ -12,6 +12,7 @@ from web3.exceptions import Web3RPCError
 from web3.types import EventData
 
 from oracle.chain.rpc import readable
+from oracle.errors import UnreachableError
 from oracle.store.event_index import EventStore, StoredLog
 
 _PAGE_BLOCKS = 10_000
@@ -36,13 +37,15 @@ class LogSource(Protocol):
 
 
 class RpcLogs:
-    """Asks the chain, in pages of blocks that are halved while endpoints refuse them."""
+    """Asks the chain, in pages of blocks: halved where endpoints refuse them or do not answer in
+    time, and longer again with every page that is answered."""
 
     def __init__(
         self, web3: Web3, url: str, contracts: Sequence[str], page: int = _PAGE_BLOCKS
     ) -> None:
         """``contracts`` are all whose events are ever asked for."""
-        self._web3, self._url, self._contracts, self._page = web3, url, contracts, page
+        self._web3, self._url, self._contracts = web3, url, contracts
+        self._page = self._longest = page
 
     @property
     def until(self) -> int:
@@ -100,19 +103,22 @@ class RpcLogs:
         self, read: Callable[[int, int], list[_T]], first: int, last: int
     ) -> Iterator[tuple[int, list[_T]]]:
         """What ``read`` finds page by page, each with the page's last block."""
-        start = first or self.first_block
+        start, silent = first or self.first_block, False
         while start <= last:
             end = min(last, start + self._page - 1)
             with readable(self._url):
                 try:
                     found = read(start, end)
-                except Web3RPCError:
-                    if start == end:
-                        raise
+                except (Web3RPCError, UnreachableError) as error:
                     self._page = max(1, (end - start + 1) // 2)
+                    # A long page may be what takes too long; more than once, it is something else.
+                    if start == end or (silent and isinstance(error, UnreachableError)):
+                        raise
+                    silent = isinstance(error, UnreachableError)
                     continue
             yield end, found
-            start = end + 1
+            start, silent = end + 1, False
+            self._page = min(self._longest, self._page + self._page // 4 + 1)
 
 
 class IndexedLogs:

@@ -38,10 +38,17 @@ def post(web3: Web3, raw: bytes) -> tuple[Posted, str]:
     try:
         web3.eth.send_raw_transaction(raw)
     except Web3RPCError as error:
-        return meaning(str(error.rpc_response or error)), str(error.user_message or error)
+        return meaning(str(error.rpc_response or error)), _words(error)
     except (requests.RequestException, ConnectionError, TimeoutError, UnreachableError):
         return Posted.LOST, ""
     return Posted.TAKEN, ""
+
+
+def _words(error: Web3RPCError) -> str:
+    """What the node said; web3's own words for it are the same for every refusal."""
+    told = (error.rpc_response or {}).get("error")
+    message = told.get("message") if isinstance(told, dict) else None
+    return str(message or error)
 
 
 def meaning(words: str) -> Posted:

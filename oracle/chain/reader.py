@@ -281,6 +281,11 @@ class PoolReader(Views):
         except RefusedError:
             return None
 
+    def former_owners(self, model: int) -> set[str]:
+        """Whoever has handed ``model`` on, up to the newest block."""
+        logs = self._logs(self.registry.events.Transferred, {"model": model}, None)
+        return {log["args"]["from_owner"] for log in logs}
+
     def owners(self, at: int) -> list[str]:
         """Owner, in lower case, of every model at block ``at``."""
         view, count = self.registry.functions.owners, self.models(at)

@@ -32,11 +32,14 @@ class Upkeep:
         """Brings one nonce's transactions on, or closes them."""
         receipt = self.mined(group)
         if receipt is not None:
-            if receipt["blockNumber"] <= finalized.number:
+            if receipt["blockNumber"] > finalized.number:
+                return
+            # A receipt is one endpoint's word; that a nonce is used is what several agree on.
+            if self.account.count(finalized.number) > group[-1].nonce:
                 self._close(group, receipt)
-            return
+                return
         current, head = group[-1], self.account.web3.eth.block_number
-        if any(sent.status == MINED for sent in group):
+        if receipt is not None or any(sent.status == MINED for sent in group):
             _log.warning("the block that held %s is gone; it waits for another", current.call)
             current = self.account.store.reopened(group, head)
         if self.account.count("latest") <= current.nonce:

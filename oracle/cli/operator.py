@@ -12,11 +12,13 @@ from oracle.cli.operator_state import backup_command, rebuild_command, restore_c
 
 
 @click.group("operator")
-def command() -> None:
+@click.pass_context
+def command(context: click.Context) -> None:
     """Run an oracle operator."""
+    if context.invoked_subcommand == "run":  # whose output is its log
+        return
     import structlog
 
-    # Standard output is for results; `run`, whose output is its log, sets up its own.
     structlog.configure(
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),

@@ -56,9 +56,10 @@ def check_command(config_file: Path, days: int, out: Output) -> None:
         name = "" if finding.check == shown else finding.check
         shown = finding.check
         colour = _COLOURS[said.level]
-        out.say(f"{name:<10} [{colour}]{said.level:<4}[/] {escape(said.text)}")
+        line = f"{name:<10} [{colour}]{said.level:<4}[/] {escape(said.text)}"
         if said.fix and said.level is not Level.OK:
-            out.say(f"{'':<15} [dim]{escape(said.fix)}[/]")
+            line += f"\n{'':<15} [dim]{escape(said.fix)}[/]"
+        out.console.print(line, soft_wrap=True)
     code = exit_code(found)
     rows = [
         {"check": f.check, "level": f.said.level, "text": f.said.text, "fix": f.said.fix}

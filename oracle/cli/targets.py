@@ -19,7 +19,9 @@ _operator_option = click.option(
     multiple=True,
     help="An operator's address, http://...; may be given more than once.  [default: the devnet's]",
 )
-_round_option = click.option("--round", "number", type=click.IntRange(1), required=True)
+_round_option = click.option(
+    "--round", "number", type=click.IntRange(1), required=True, help="Number of the round."
+)
 
 
 @click.group("targets")

@@ -1,6 +1,6 @@
 """A round's result: evaluated, published once enough operators have come to it, and signed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import structlog
 from oracle.chain.signing import sign
 from oracle.errors import RefusedError
 from oracle.evaluation.evaluate import Evaluation
+from oracle.operator.accord import Accord
 from oracle.operator.attestations import Attestations
 from oracle.operator.context import Context
 from oracle.operator.failpoints import Failpoint
@@ -18,6 +19,7 @@ from oracle.operator.peers import ask_all
 from oracle.operator.proposals import Proposals
 from oracle.operator.sharing import Sharing
 from oracle.settlement.manifest import SUBMISSIONS, TARGETS
+from oracle.settlement.receipts import SignedReceipt
 from oracle.settlement.round_receipts import RECEIPTS, receipts_bytes
 from oracle.settlement.typed_data import Commit, digest
 from oracle.settlement.wire import AttestationMessage, attestation_message
@@ -37,6 +39,10 @@ class Attesting:
     proposals: Proposals
     _said: set[int] = field(default_factory=set)
 
+    @property
+    def accord(self) -> Accord:
+        return Accord(self.context, self.inputs)
+
     def attest(self, number: int) -> None:
         """Evaluates, and signs once enough operators have come to the same result.
 
@@ -49,10 +55,14 @@ class Attesting:
             self._sign_again(number, signed)
         elif self.sharing.synchronise(number, "attest"):
             result = self.evaluated(number)
+            receipts = None
             if self._agreeing(number, result) < self.context.terms(number).needed:
-                return
+                joined = self.accord.found(number, digest(result.commit, self.context.domain))
+                if joined is None:
+                    return
+                result, receipts = joined.result, joined.receipts
             self.context.at(Failpoint.AGREED)
-            self._publish_and_sign(number, result)
+            self._publish_and_sign(number, result, receipts)
 
     def evaluated(self, number: int) -> Evaluation:
         """The result of what is known now, from then on shown as this operator's proposal."""
@@ -67,26 +77,38 @@ class Attesting:
         others = ask_all(self.context.peers, lambda peer: peer.proposal(number))
         return 1 + sum(found == own for _, found in others)
 
-    def _publish_and_sign(self, number: int, result: Evaluation) -> None:
+    def _publish_and_sign(
+        self, number: int, result: Evaluation, receipts: Iterable[SignedReceipt] | None
+    ) -> None:
         if self.context.signer is None:
             self._say_once(number, "dry run: would sign")
             return
         folder = self.context.folder(number)
         # What a killed try has left unsigned may be of another state.
         move_aside(folder)
-        self.publish(folder, number, result)
+        self.publish(folder, number, result, receipts)
         self._sign(number, result.commit)
         self.proposals.forget(number)
 
-    def publish(self, folder: Path, number: int, result: Evaluation) -> None:
-        """Writes the round's folder, submissions and targets sealed to the operators."""
-        receipts = receipts_bytes(number, self.context.journal.receipts(number))
+    def publish(
+        self,
+        folder: Path,
+        number: int,
+        result: Evaluation,
+        receipts: Iterable[SignedReceipt] | None = None,
+    ) -> None:
+        """Writes the round's folder, submissions and targets sealed to the operators.
+
+        ``receipts`` are those that the result follows from, if not all that are kept.
+        """
+        if receipts is None:
+            receipts = self.context.journal.receipts(number)
         write_round(
             folder,
             result.manifest,
             {path: raw for path, raw in result.files.items() if path != TARGETS},
             self._sealed(number, result),
-            {RECEIPTS: receipts},
+            {RECEIPTS: receipts_bytes(number, receipts)},
         )
         self.context.at(Failpoint.FOLDER_WRITTEN)
 

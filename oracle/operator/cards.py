@@ -11,7 +11,6 @@ import structlog
 from pydantic import TypeAdapter
 
 from oracle.chain.signing import Signer, sign
-from oracle.errors import RefusedError
 from oracle.operator.peers import Peer, ask_all
 from oracle.settlement.typed_data import Card, Domain, recover
 from oracle.settlement.wire import CardMessage, card_message, unhex
@@ -65,11 +64,7 @@ class Cards:
         """Keeps a genuine card; False for any other."""
         if not is_genuine(card, self.domain, operators):
             return False
-        try:
-            self.book.put(card)
-        except RefusedError as error:
-            _log.warning("refused a card", operator=card.operator, error=error.message)
-            return False
+        self.book.put(card)
         return True
 
     def refresh(self, peers: Sequence[Peer], chain: _Members) -> None:

@@ -109,8 +109,9 @@ def _enough(address: str, holds: int, need: Expected) -> Said:
 
 
 def coins(wei: int) -> str:
-    """An amount of the chain's coin, to four digits."""
-    return f"{wei / _COIN:.4g}"
+    """An amount of the chain's coin: to the cent, and below one to four digits."""
+    amount = wei / _COIN
+    return f"{amount:,.2f}" if amount >= 1 else f"{amount:.4g}"
 
 
 # ---------------------------------------------------------------------- other operators

@@ -9,7 +9,7 @@ from oracle.chain.endpoint import host
 from oracle.chain.reader import PoolReader
 from oracle.chain.rpc import block, readable
 from oracle.errors import AssayError
-from oracle.operator.checks import Look, Said, fail, ok, warn
+from oracle.operator.checks import Level, Look, Said, fail, ok, warn
 from oracle.operator.config import OperatorConfig
 
 _ROUNDS_BACK = 20
@@ -42,16 +42,17 @@ def endpoints(look: Look) -> Iterator[Said]:
     _find_stale(looked, config.chain.stale_seconds)
     _ask_history(looked)
     differing = _find_differing(looked)
-    enough = sum(one.usable for one in looked) >= config.chain.agree
+    together = _together(looked, config)
+    needed = together.level is Level.FAIL
     for one in looked:
         name = host(one.url)
         if one in differing:
             yield fail(f"{name} {one.trouble}", one.fix)
         elif not one.usable:
-            yield (warn if enough else fail)(f"{name} {one.trouble}", one.fix)
+            yield (fail if needed else warn)(f"{name} {one.trouble}", one.fix)
         else:
             yield ok(f"{name}: block {one.head}, finalized {one.finalized}, has history")
-    yield _together(looked, config)
+    yield together
 
 
 def _opened(url: str, config: OperatorConfig) -> _Endpoint:

@@ -1,5 +1,6 @@
 """Evidence against a round's result: taken from anyone, checked, kept, shown, and taken in."""
 
+import hashlib
 from dataclasses import dataclass
 
 import structlog
@@ -77,11 +78,12 @@ class EvidenceDesk:
 
     def _fetch(self, number: int, sha256: bytes) -> bytes | None:
         for _, raw in ask_all(self.context.peers, lambda peer: peer.evidence(number, sha256)):
-            if raw is None:
+            # Nothing else is kept: a peer may send what it likes.
+            if raw is None or hashlib.sha256(raw).digest() != sha256:
                 continue
             try:
-                if self.accept(number, raw) == sha256:
-                    return raw
-            except InputError as error:
+                self.accept(number, raw)
+                return raw
+            except (InputError, RefusedError) as error:
                 _log.warning("a peer's evidence shows nothing", round=number, error=error.message)
         return None

@@ -15,7 +15,7 @@ import structlog
 from pydantic import TypeAdapter, ValidationError
 
 from oracle.chain.reader import PoolReader
-from oracle.operator.folders import replaced
+from oracle.operator.folders import answers, replaced
 from oracle.operator.peers import Peer
 from oracle.settlement.confirmation import ConfirmationMessage, confirm_of
 from oracle.settlement.typed_data import Commit, Confirm, Domain, digest, recover
@@ -122,7 +122,7 @@ class Guard:
     def _in_artefacts(self, number: int) -> Iterator[Signed]:
         where = self.reader.addresses
         folder = round_path(self.artefacts, where.chain_id, where.pool, number)
-        for attest in (folder / "attest", replaced(folder) / "attest"):
+        for attest in (folder / "attest", replaced(folder) / "attest", answers(folder)):
             for path in sorted(attest.rglob(f"{self.address.lower()}*.json")):
                 try:
                     message = _MESSAGE.validate_json(path.read_bytes())

@@ -161,22 +161,47 @@ class Ingest:
         ``sealed`` is what another operator shares of it, or None to use what is kept here.
         """
         key, signature = item.key(), unhex(item.signature)
-        kept = self.journal.find(key.round, key.sha256)
+        kept = self.journal.find(key.round, key.sha256, key)
+        goes_before = self._require_once_owner(key, signature, kept)
         if kept is not None and kept.key == key:
-            if kept.signature != signature:
-                self._require_owner(key, signature)
             raw, stored = None, replace(kept, signature=signature)
         else:
-            self._require_owner(key, signature)
             if sealed is None and kept is not None:
                 sealed = kept.sealed
             raw, stored = self._checked(key, signature, sealed)
         if not receipts:
             return
         self.journal.add_all([(stored, receipts)])
+        if goes_before is not None:
+            self.journal.sign_anew(key, goes_before)
         if raw is not None:
             first = min(receipt.received for receipt in receipts)
             self.history.note_file(key, raw, first, stored.recipient)
+
+    def _require_once_owner(
+        self, key: Submission, signature: bytes, kept: StoredSubmission | None
+    ) -> bytes | None:
+        """Refuses a signature of somebody who never owned the model.
+
+        Others may have taken the file before the model changed hands, and count it: whoever
+        refused it now would come to another result than they. Where two owners signed one
+        submission, returns the signature of the owner at the close, which goes before.
+        """
+        if kept is not None and kept.key == key and kept.signature == signature:
+            return None
+        signer, owner = recover(key, self.domain, signature), self.reader.owner_of(key.model)
+        if owner is None:
+            raise RefusedError(f"model {key.model} is not registered", "see `assay models`")
+        if signer != owner and signer not in self.reader.former_owners(key.model):
+            raise RefusedError(f"the submission is not signed by the owner of model {key.model}")
+        if kept is None or kept.key != key:
+            return None
+        other = recover(key, self.domain, kept.signature)
+        announced = self.reader.announced(key.round)
+        if other == signer or announced is None:
+            return None
+        at_close = self.reader.owner_of(key.model, self.reader.close_block(announced.closes).number)
+        return {other: kept.signature, signer: signature}.get(at_close)
 
     def _checked(
         self, key: Submission, signature: bytes, sealed: bytes | None
@@ -195,7 +220,7 @@ class Ingest:
         newest = self.reader.newest().timestamp
         if newest < time.time() - _STALE_SECONDS:
             raise UnreachableError(
-                f"this operator's chain node is {int(time.time()) - newest} s behind",
+                f"the newest block is {int(time.time()) - newest} s old by this operator's clock",
                 "send the file to another operator",
             )
         return newest

@@ -1,6 +1,6 @@
 """A round's inputs as this operator has them: from the chain, the data provider and the journal."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from oracle.errors import RefusedError
@@ -29,14 +29,16 @@ class Inputs:
     context: Context
     _at_close: dict[int, _AtClose] = field(default_factory=dict)
 
-    def of(self, number: int) -> RoundInputs:
-        """The round's inputs as of now; raises ``RefusedError`` while some are not there."""
+    def of(self, number: int, entries: Sequence[Entry] | None = None) -> RoundInputs:
+        """The round's inputs as of now, or with ``entries`` in the place of the submissions that
+        count by the receipts kept here; raises ``RefusedError`` while some are not there."""
         context = self.context
         targets = context.data.targets(number)
         if targets is None:
             raise RefusedError(f"round {number} has no targets yet")
         close = self._closed(number)
-        entries = self._entries(number, close.announcement.closes)
+        if entries is None:
+            entries = self._entries(number, close.announcement.closes)
         where = context.reader.addresses
         models = {entry.model for entry in entries if entry.model < close.stakes.models}
         return RoundInputs(
@@ -50,6 +52,10 @@ class Inputs:
             targets=targets,
             entries=entries,
         )
+
+    def closes(self, number: int) -> int:
+        """When the round closed."""
+        return self._closed(number).announcement.closes
 
     def _closed(self, number: int) -> _AtClose:
         if number not in self._at_close:

@@ -1,5 +1,6 @@
 """Asking the other operators over HTTP; an operator that does not answer is no error here."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,8 +16,9 @@ from oracle.settlement.wire import AttestationMessage, ProposalMessage, Submissi
 
 _TIMEOUT = httpx.Timeout(10.0, connect=2.0)
 _MAX_LIST = 64 * 2**20
-# For a whole answer: a peer that sends a byte now and then must not hold up the loop.
-_ANSWER_SECONDS = 30
+# For a whole answer, headers included: a peer that sends a byte now and then must not hold up the
+# loop. What may be large gets a second a megabyte more, up to a bound.
+_ANSWER_SECONDS, _LONGEST_ANSWER_SECONDS = 10.0, 30.0
 # A peer that did not answer is left alone for a while, or each cycle would wait for it.
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 _T = TypeVar("_T")
@@ -33,9 +35,11 @@ class Peer:
     def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
         self.url = url
         self._clock = clock
-        self._client = httpx.Client(timeout=_TIMEOUT)
+        # No compression: a few bytes of it may stand for more than memory holds.
+        self._client = httpx.Client(timeout=_TIMEOUT, headers={"accept-encoding": "identity"})
         self._pause = 0.0
         self._silent_until = float("-inf")
+        self._asking: threading.Thread | None = None
 
     def submissions(self, round_number: int) -> list[SubmissionMessage] | None:
         """The peer's accepted submissions, or None if it gives no usable answer."""
@@ -80,30 +84,53 @@ class Peer:
 
     def get(self, path: str, limit: int) -> bytes | None:
         """Bytes of an answer with status 200, at most ``limit``, or None."""
-        if self._clock() < self._silent_until:
+        if self._clock() < self._silent_until or self._still_asking():
             return None
-        try:
-            found = self._streamed(path, limit)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        answer: list[bytes | None] = []
+        # In a thread of its own, since the library bounds each wait for a byte, not their sum.
+        self._asking = threading.Thread(target=self._ask, args=(path, limit, answer), daemon=True)
+        self._asking.start()
+        self._asking.join(_seconds(limit))
+        if not answer:
             self._pause = min(max(_FIRST_PAUSE, 2 * self._pause), _LONGEST_PAUSE)
             self._silent_until = self._clock() + self._pause
-            _log.debug("no answer", peer=self.url, path=path, error=type(error).__name__)
             return None
         self._pause = 0.0
-        return found
+        return answer[0]
+
+    def _still_asking(self) -> bool:
+        """Whether an answer that was given up is still coming in: one a peer, no more."""
+        return self._asking is not None and self._asking.is_alive()
+
+    def _ask(self, path: str, limit: int, answer: list[bytes | None]) -> None:
+        """Appends the answer; nothing where there is none that is complete and within bounds."""
+        try:
+            answer.append(self._streamed(path, limit))
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            _log.debug("no answer", peer=self.url, path=path, error=type(error).__name__)
+        except _BoundsError:
+            _log.warning("answer too large or too slow", peer=self.url, path=path)
 
     def _streamed(self, path: str, limit: int) -> bytes | None:
-        deadline = time.monotonic() + _ANSWER_SECONDS
+        deadline = time.monotonic() + _seconds(limit)
         with self._client.stream("GET", self.url + path) as response:
             if response.status_code != httpx.codes.OK:
                 return None
             body = bytearray()
-            for piece in response.iter_bytes():
+            for piece in response.iter_raw():
                 body += piece
                 if len(body) > limit or time.monotonic() > deadline:
-                    _log.warning("answer too large or too slow", peer=self.url, path=path)
-                    return None
+                    raise _BoundsError
             return bytes(body)
+
+
+class _BoundsError(Exception):
+    """An answer is larger, or takes longer, than it may."""
+
+
+def _seconds(limit: int) -> float:
+    """How long an answer of at most ``limit`` bytes may take."""
+    return min(_ANSWER_SECONDS + limit / 2**20, _LONGEST_ANSWER_SECONDS)
 
 
 def ask_all(peers: Sequence[Peer], question: Callable[[Peer], _T]) -> Iterator[tuple[Peer, _T]]:

@@ -1,9 +1,7 @@
 """One operator process: the HTTP server and the reconcile loop, until it is told to stop."""
 
-import logging
 import signal
 import socket
-import sys
 import threading
 import time
 from pathlib import Path
@@ -20,7 +18,7 @@ from oracle.chain.reader import PoolReader
 from oracle.chain.signers import open_signer
 from oracle.chain.signing import Signer
 from oracle.errors import EnvironmentLacksError, RefusedError
-from oracle.operator import failpoints
+from oracle.operator import failpoints, logs
 from oracle.operator.announce_config import SecondsAnnounce, WeekdaysAnnounce
 from oracle.operator.announcing import Announcing
 from oracle.operator.config import OperatorConfig
@@ -44,31 +42,6 @@ from oracle.store.sealing import Identity
 from oracle.store.transactions import TransactionStore
 
 _log = structlog.get_logger("operator")
-
-
-def _configure_logging() -> None:
-    """JSON lines on standard output, also of what logs by the standard library."""
-    shared: list[structlog.typing.Processor] = [
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso"),
-        structlog.processors.format_exc_info,
-    ]
-    structlog.configure(
-        processors=[*shared, structlog.processors.JSONRenderer()],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-    )
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer(),
-            ],
-        )
-    )
-    logging.getLogger().handlers = [handler]
-    logging.getLogger("assay").setLevel(logging.INFO)
 
 
 def _listening(host: str, port: int) -> socket.socket:
@@ -111,6 +84,7 @@ class Operator:
     def __init__(self, config: OperatorConfig) -> None:
         config.home.mkdir(parents=True, exist_ok=True)
         self.config = config
+        self.signer = open_signer(config.signer)
         self.database = Database.open(config.database)
         try:
             self._build()
@@ -123,7 +97,7 @@ class Operator:
         self.database.claim(config.chain_id, config.pool)
         events = EventStore(self.database)
         self.reader = open_reader(config, events)
-        signer = open_signer(config.signer)
+        signer = self.signer
         _require_operator(self.reader, signer)
         self.ingest = open_ingest(
             self.reader,
@@ -235,7 +209,7 @@ class Operator:
 
 def run(config: OperatorConfig) -> None:
     """Runs until SIGTERM or SIGINT; the loop finishes its cycle first."""
-    _configure_logging()
+    logs.configure()
     failpoints.check()
     operator = Operator(config)
     stop = threading.Event()

@@ -27,7 +27,6 @@ from oracle.settlement.wire import (
     MAX_SEQUENCE,
     CardMessage,
     ReceiptMessage,
-    SubmissionMessage,
     TargetsMessage,
     receipt_message,
     submission_message,
@@ -52,7 +51,7 @@ def build(
     app = FastAPI(title="Assay operator", version=__version__)
     _explain_errors(app)
     _take_files(app, ingest, limits)
-    _show_files(app, ingest)
+    _show_files(app, ingest, limits)
     app.include_router(results_router(results, limits))
 
     operator = None if ingest.signer is None else ingest.signer.address
@@ -117,8 +116,10 @@ def _take_files(app: FastAPI, ingest: Ingest, limits: Limits) -> None:
         )
 
 
-def _show_files(app: FastAPI, ingest: Ingest) -> None:
+def _show_files(app: FastAPI, ingest: Ingest, limits: Limits) -> None:
     journal = ingest.journal
+    # A round's list, and a file sealed anew, take memory that anyone may ask for.
+    showing = CapacityLimiter(limits.working)
 
     @app.get("/card")
     def card() -> CardMessage:
@@ -127,20 +128,29 @@ def _show_files(app: FastAPI, ingest: Ingest) -> None:
         return ingest.cards.own
 
     @app.get("/rounds/{number}/submissions")
-    def submissions(number: RoundNumber) -> list[SubmissionMessage]:
+    async def submissions(number: RoundNumber) -> Response:
+        found = await to_thread.run_sync(listed, number, limiter=showing)
+        return Response(found, media_type="application/json")
+
+    def listed(number: int) -> bytes:
         _require_closed(ingest, number)
         receipts = defaultdict(list)
         for receipt in journal.receipts(number):
             receipts[receipt.key].append(receipt)
-        return [
-            submission_message(kept.key, kept.signature, receipts[kept.key])
+        shown = (
+            submission_message(kept.key, kept.signature, receipts[kept.key]).model_dump_json()
             for kept in journal.listed(number)
-        ]
+        )
+        return f"[{','.join(shown)}]".encode()
 
     @app.get("/rounds/{number}/submissions/{sha256}")
-    def submission(number: RoundNumber, sha256: Sha256) -> Response:
+    async def submission(number: RoundNumber, sha256: Sha256) -> Response:
+        found = await to_thread.run_sync(shared, number, sha256, limiter=showing)
+        return _sealed(found, "unknown submission")
+
+    def shared(number: int, sha256: str) -> bytes | None:
         _require_closed(ingest, number)
-        return _sealed(ingest.shared(number, bytes.fromhex(sha256)), "unknown submission")
+        return ingest.shared(number, bytes.fromhex(sha256))
 
     @app.get("/rounds/{number}/targets")
     def targets(number: RoundNumber) -> TargetsMessage:

@@ -54,24 +54,31 @@ class EventStore:
 
     def head(self) -> IndexedBlock | None:
         """The last indexed block, or None before the first."""
-        query = select(blocks).order_by(blocks.c.number.desc()).limit(1)
         with self._database.connect() as connection:
-            row = connection.execute(query).first()
-        return None if row is None else _block(row)
+            return _head(connection)
 
     def stops(self) -> list[IndexedBlock]:
         """The blocks that indexing stopped at and that are still kept, oldest first."""
         with self._database.connect() as connection:
             return [_block(r) for r in connection.execute(select(blocks).order_by(blocks.c.number))]
 
-    def append(self, found: Sequence[StoredLog], to: IndexedBlock) -> None:
-        """Adds the logs between the head and ``to``, which becomes the head."""
+    def append(
+        self, found: Sequence[StoredLog], to: IndexedBlock, after: IndexedBlock | None
+    ) -> bool:
+        """Adds the logs between the head ``after`` and ``to``, which becomes the head.
+
+        False, and nothing is added, where the head is another one by now: a second process that
+        keeps the same index up must not leave a gap in it.
+        """
         with self._database.begin() as connection:
+            if _head(connection) != after:
+                return False
             if found:
                 connection.execute(insert(logs), [_row(log) for log in found])
             connection.execute(insert(blocks), asdict(to))
             old = blocks.c.number < to.number - _KEPT_BLOCKS
             connection.execute(delete(blocks).where(old))
+        return True
 
     def rewind(self, number: int) -> None:
         """Forgets everything after block ``number``, one of the stops."""
@@ -109,6 +116,11 @@ class EventStore:
                 _log,
                 connection.execute(select(logs).order_by(logs.c.block_number, logs.c.log_index)),
             )
+
+
+def _head(connection: Connection) -> IndexedBlock | None:
+    row = connection.execute(select(blocks).order_by(blocks.c.number.desc()).limit(1)).first()
+    return None if row is None else _block(row)
 
 
 def _block(row: Row[Any]) -> IndexedBlock:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Executable, Row, Select, Table, func, select
+from sqlalchemy import Connection, Executable, Row, Select, Table, and_, case, func, select, update
 
 from oracle.errors import RefusedError
 from oracle.settlement.receipts import SignedReceipt
@@ -150,19 +150,26 @@ class Journal:
 
             self.database.run(work)
 
+    def sign_anew(self, key: Submission, signature: bytes) -> None:
+        """Puts ``signature`` in the place of the one that is kept of a submission."""
+        self._keep(
+            update(submissions).where(*_matching(submissions, key)).values(signature=signature)
+        )
+
     def has(self, key: Submission) -> bool:
         query = select(submissions.c.round).where(*_matching(submissions, key))
         return self.database.read(lambda c: c.execute(query).first() is not None)
 
-    def find(self, round_number: int, sha256: bytes) -> StoredSubmission | None:
-        """A submission for the round with this SHA-256 of its plain file."""
+    def find(
+        self, round_number: int, sha256: bytes, rather: Submission | None = None
+    ) -> StoredSubmission | None:
+        """A submission for the round with this SHA-256 of its plain file: ``rather``, if kept."""
         columns = submissions.c
-        query = (
-            select(submissions)
-            .where(columns.round == round_number, columns.sha256 == sha256)
-            .order_by(columns.model, columns.sequence)
-            .limit(1)
-        )
+        query = select(submissions).where(columns.round == round_number, columns.sha256 == sha256)
+        order = [columns.model, columns.sequence]
+        if rather is not None:
+            order.insert(0, case((and_(*_matching(submissions, rather)), 0), else_=1))
+        query = query.order_by(*order).limit(1)
         row = self.database.read(lambda c: c.execute(query).first())
         return row and StoredSubmission(
             _key(row), row.signature, row.sealed, row.size, row.recipient

@@ -71,7 +71,12 @@ class TransactionStore:
             kept = (table.c.hash != sent.hash, table.c.status == PENDING)
             connection.execute(update(table).where(same_nonce, *kept).values(status=REPLACED))
             row = self._database.insert(table).values(_values(sent))
-            connection.execute(row.on_conflict_do_nothing())
+            # Signed again with the nonce and fees of one that was given up, it is that very one.
+            given_up = table.c.status.in_((FAILED, REPLACED)) & table.c.block_hash.is_(None)
+            again = {name: row.excluded[name] for name in ("status", "sent_at", "block_number")}
+            connection.execute(
+                row.on_conflict_do_update(index_elements=["hash"], set_=again, where=given_up)
+            )
 
         self._database.run(work)
 

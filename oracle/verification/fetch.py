@@ -18,6 +18,7 @@ from oracle.settlement.manifest import File, Manifest, ManifestError, hex32, is_
 from oracle.settlement.round_receipts import RECEIPTS
 from oracle.store.artefacts import MANIFEST, remove_tree, round_path, write_file
 from oracle.store.sealed_index import INDEX, SEALED, parse_index, sealed_path
+from oracle.store.sealing import largest_sealed
 from oracle.verification.web import Web
 
 MAX_ROUND = 4 * 2**30
@@ -148,6 +149,9 @@ class WebSource:
     def _files(self, prefix: str, folder: Path, manifest: Manifest, wanted: Wanted) -> None:
         files = [f for f in manifest.files if wanted.only is None or f.path in wanted.only]
         index = self._index(prefix, folder) if any(is_private(f.path) for f in files) else {}
+        for file in files:
+            if file.path in index:
+                require_sealed_size(file, index[file.path], self.name)
         here = [
             (sealed_path(file.path), index[file.path]) if file.path in index else (file.path, file)
             for file in files
@@ -250,6 +254,14 @@ def _require_small(manifest: Manifest, wanted: Wanted, name: str) -> None:
         raise RefusedError(
             f"{name}: the round has {size:,} bytes, at most {wanted.most:,} are taken",
             "allow more with --max-size",
+        )
+
+
+def require_sealed_size(plain: File, sealed: File, name: str) -> None:
+    """Nobody signs the index of sealed files: it must not decide how much is taken."""
+    if sealed.size > largest_sealed(plain.size):
+        raise DifferenceError(
+            f"{name}: {INDEX}: {plain.path} is larger than sealing makes {plain.size:,} bytes"
         )
 
 

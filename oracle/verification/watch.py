@@ -15,7 +15,6 @@ from oracle.chain.reader import PoolReader
 from oracle.errors import (
     AssayError,
     DifferenceError,
-    EnvironmentLacksError,
     RefusedError,
     UnreachableError,
 )
@@ -104,14 +103,15 @@ class Watcher:
                     final_at = facts.final_at
                 if stage in _COMMITTED:
                     yield from self._round(number, stage is Phase.ENDED, final_at)
-            except (AssayError, OSError) as error:
+            except Exception as error:  # noqa: BLE001, RUF100 - operators may have made it for this
                 yield Line(number, Finding.MISSING, _text(error), final_at)
 
     def _round(self, number: int, ended: bool, final_at: int | None) -> Iterator[Line]:
+        # The seal first: if another result comes in between, it does not count as seen.
+        rounds, sealed = self.state.state.rounds, hex32(self.reader.sealed(number))
         committed = self.reader.committed(number)
         if committed is None:
             return  # it ended without a result
-        rounds, sealed = self.state.state.rounds, hex32(self.reader.sealed(number))
         seen = rounds.get(number)
         if seen is None or seen.sealed != sealed or (ended and not seen.settled):
             difference, line = self._verified(number, committed, final_at)
@@ -136,8 +136,8 @@ class Watcher:
             except DifferenceError as error:
                 # What no manifest lists is not the round's: another copy may have it.
                 (said if _is_of_copy(error) else differences).append(error.message)
-            except (UnreachableError, EnvironmentLacksError) as error:
-                said.append(error.message)
+            except Exception as error:  # noqa: BLE001, RUF100 - another copy may do better
+                said.append(_text(error))
         if not differences:
             raise UnreachableError("; ".join(said) or "no source of artefacts")
         return differences[0], Line(number, Finding.DIFFERENT, differences[0], final_at)
@@ -218,5 +218,9 @@ def _is_of_copy(error: DifferenceError) -> bool:
     return error.path.startswith(("attest/", "receipts/")) or error.message.startswith("signatures")
 
 
-def _text(error: AssayError | OSError) -> str:
-    return error.message if isinstance(error, AssayError) else f"{error.strerror or error}"
+def _text(error: Exception) -> str:
+    if isinstance(error, AssayError):
+        return error.message
+    if isinstance(error, OSError):
+        return f"{error.strerror or error}"
+    return f"internal error: {type(error).__name__}: {error}"

@@ -13,6 +13,7 @@ _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 _ANSWER_SECONDS = 30
 _BYTES_PER_SECOND = 2**14
 """A download that stays below this on average is given up."""
+_MAX_ANSWER = 2**16
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +42,22 @@ class Web:
 
     def small(self, path: str, limit: int) -> bytes | None:
         """An answer held in memory; None where there is none at ``path``."""
-        body = bytearray()
-        deadline = time.monotonic() + _ANSWER_SECONDS + limit / _BYTES_PER_SECOND
+        started = time.monotonic()
         try:
             with self.client.stream("GET", self._address(path)) as response:
                 if not self._found(response, path):
                     return None
-                for piece in response.iter_raw():
-                    body += piece
-                    if len(body) > limit:
-                        raise UnreachableError(f"{self.name}: {path} is larger than {limit} bytes")
-                    self._require_in_time(deadline, path)
+                return self._body(response, path, limit, started)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._silent(error) from None
+
+    def _body(self, response: httpx.Response, path: str, limit: int, started: float) -> bytes:
+        body = bytearray()
+        for piece in response.iter_raw():
+            body += piece
+            if len(body) > limit:
+                raise UnreachableError(f"{self.name}: {path} is larger than {limit} bytes")
+            self._require_pace(started, len(body), path)
         return bytes(body)
 
     def download(self, path: str, to: Path, size: int) -> bool:
@@ -64,7 +68,7 @@ class Web:
             to.unlink(missing_ok=True)
             have = 0
         headers = {"range": f"bytes={have}-"} if have else {}
-        deadline = time.monotonic() + _ANSWER_SECONDS + size / _BYTES_PER_SECOND
+        started = time.monotonic()
         try:
             with self.client.stream("GET", self._address(path), headers=headers) as response:
                 if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE and have:
@@ -73,14 +77,14 @@ class Web:
                 if not self._found(response, path):
                     return False
                 goes_on = response.status_code == httpx.codes.PARTIAL_CONTENT
-                written = have if goes_on else 0
+                before = written = have if goes_on else 0
                 with to.open("ab" if goes_on else "wb") as file:
                     for piece in response.iter_raw():
                         written += len(piece)
                         if written > size:
                             break
                         file.write(piece)
-                        self._require_in_time(deadline, path)
+                        self._require_pace(started, written - before, path)
             if written > size:
                 to.unlink()
                 raise UnreachableError(f"{self.name}: {path} is larger than {size} bytes")
@@ -89,11 +93,14 @@ class Web:
         return True
 
     def post(self, path: str, body: bytes) -> httpx.Response:
-        """Sends JSON; the answer, whatever it says, of at most a few KiB."""
+        """Sends JSON; the answer, whatever it says, of at most 64 KiB."""
+        started, headers = time.monotonic(), {"content-type": "application/json"}
         try:
-            return self.client.post(
-                self._address(path), content=body, headers={"content-type": "application/json"}
-            )
+            with self.client.stream(
+                "POST", self._address(path), content=body, headers=headers
+            ) as response:
+                said = self._body(response, path, _MAX_ANSWER, started)
+                return httpx.Response(response.status_code, content=said)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._silent(error) from None
 
@@ -108,8 +115,8 @@ class Web:
             raise UnreachableError(f"{self.name}: status {response.status_code} for {path}")
         return True
 
-    def _require_in_time(self, deadline: float, path: str) -> None:
-        if time.monotonic() > deadline:
+    def _require_pace(self, started: float, received: int, path: str) -> None:
+        if time.monotonic() - started > _ANSWER_SECONDS + received / _BYTES_PER_SECOND:
             raise UnreachableError(f"{self.name}: {path} comes too slowly")
 
     def _silent(self, error: Exception) -> UnreachableError:

@@ -232,6 +232,14 @@ class FaultWorld:
             self.net.call("evm_setNextBlockTimestamp", hex(timestamp))
             self.net.call("evm_mine")
 
+    def await_due(self, number: int) -> None:
+        """Until a finalized block is after the round's horizon: then operators begin."""
+        announced = self.audit.announced[number]
+        due = announced.closes + announced.horizon
+        await_until(
+            lambda: self.reader.finalized().timestamp >= due, 30, "a final block after the horizon"
+        )
+
     def _await_time(self, timestamp: int) -> None:
         await_until(
             lambda: self.net.now() >= timestamp,

@@ -2,7 +2,8 @@
 
 import re
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 from eth_account.signers.local import LocalAccount
 from fault_net import FaultNet, Member, await_until
@@ -66,7 +67,8 @@ class FeeSpike(Fault):
 
     def due(self, world: FaultWorld, number: int) -> None:
         self.net = world.net
-        self.spike = 0
+        self.spike, self.raised = 0, sum(map(_raised, world.net.members))
+        world.await_due(number)
         self.undo.enter_context(world.net.ticker.held())
         world.net.call("evm_setAutomine", False)
         self.undo.callback(world.net.call, "evm_setAutomine", True)
@@ -96,43 +98,43 @@ class FeeSpike(Fault):
 
     def seen(self, world: FaultWorld, number: int) -> str:
         assert self.is_over, "settled without a spike"
-        raised = sum(map(_raised, world.net.members))
+        raised = sum(map(_raised, world.net.members)) - self.raised
         assert raised, "nobody offered more"
         return f"the fee was raised {raised} times, one commit"
 
 
 class AtOnce(Fault):
-    """No operator waits for the one whose turn it is."""
+    """The operator whose turn comes next does not wait for the one whose turn it is."""
 
-    name = "all operators submit at once"
+    name = "two submitters at once"
 
     def before(self, world: FaultWorld, number: int) -> None:
         self.first = world.net.web3.eth.block_number
-        self.members = world.net.members
+        self.members = [world.net.leader(number), world.net.leader(number - 1)]
         self.texts = {m.name: (m.home / "operator.toml").read_text() for m in self.members}
         for member in self.members:
             changed, count = _STAGGER.subn("stagger = 0.0", self.texts[member.name])
             assert count == 1
             (member.home / "operator.toml").write_text(changed)
             self.undo.callback((member.home / "operator.toml").write_text, self.texts[member.name])
-        _restart_all(world)
+        _restart(world, self.members)
 
     def heal(self, world: FaultWorld, number: int) -> None:
         self.undo.close()
-        _restart_all(world)
+        _restart(world, self.members)
 
     def seen(self, world: FaultWorld, number: int) -> str:
-        wasted = list(_reverted(world, self.first))
-        commits = len(list(_committers(world, number)))
+        wasted = Counter(_reverted(world, self.first))
+        commits = len(_committers(world, number))
         assert commits == 1, f"{commits} commits"
-        assert len(wasted) <= 1, f"{len(wasted)} transactions wasted"
-        return f"one commit, {len(wasted)} transactions wasted"
+        assert max(wasted.values(), default=0) <= 1, f"wasted: {wasted}"
+        return f"one commit; wasted: {', '.join(sorted(wasted)) or 'nothing'}"
 
 
-def _restart_all(world: FaultWorld) -> None:
-    for member in world.net.members:
+def _restart(world: FaultWorld, members: Sequence[Member]) -> None:
+    for member in members:
         world.net.end_operator(member)
-    for member in world.net.members:
+    for member in members:
         world.net.start_operator(member)
     await_until(world.net.all_well, 90, "four operators that are well")
 
@@ -165,8 +167,9 @@ def _committers(world: FaultWorld, number: int) -> list[str]:
     return [str(eth.get_transaction(log["transactionHash"])["from"]) for log in logs]
 
 
-def _reverted(world: FaultWorld, first: int) -> Iterator[bytes]:
-    """Hashes of the operators' transactions from block ``first`` on that cost gas for nothing."""
+def _reverted(world: FaultWorld, first: int) -> Iterator[str]:
+    """What operators called in vain, paying for it, from block ``first`` on."""
+    contracts = {str(c.address): c for c in (world.reader.pool, world.reader.oracle)}
     eth, operators = world.net.web3.eth, {m.account.address for m in world.net.members}
     for number in range(first, eth.block_number + 1):
         for sent in eth.get_block(number, full_transactions=True)["transactions"]:
@@ -174,7 +177,8 @@ def _reverted(world: FaultWorld, first: int) -> Iterator[bytes]:
             if sent["from"] in operators:
                 receipt = eth.get_transaction_receipt(sent["hash"])
                 if receipt["status"] != 1:
-                    yield bytes(sent["hash"])
+                    function, _ = contracts[str(sent["to"])].decode_function_input(sent["input"])
+                    yield function.fn_name
 
 
 def _raised(member: Member) -> int:

@@ -1,6 +1,7 @@
 """Databases and disks that fail under a running operator."""
 
 import os
+import resource
 import shutil
 import signal
 import sqlite3
@@ -12,7 +13,7 @@ from pathlib import Path
 from threading import Lock
 
 import postgres
-from fault_net import Member, await_until
+from fault_net import await_until
 from fault_rounds import Fault, FaultWorld
 from round_players import Player, RoundFiles
 from sqlalchemy import select
@@ -110,22 +111,26 @@ class Locked(Fault):
         return True
 
     def heal(self, world: FaultWorld, number: int) -> None:
-        _await_words(world, self.victim, self.logged, "it is locked")
+        await_until(
+            lambda: self._is_said(world), _SAYS_SECONDS, f"'it is locked' from {self.victim.name}"
+        )
         self.undo.close()
         world.recovered = await_until(self.victim.is_well, 60, "an operator without the lock")
+
+    def _is_said(self, world: FaultWorld) -> bool:
+        return "it is locked" in world.net.log_of(self.victim)[self.logged :]
 
     def seen(self, world: FaultWorld, number: int) -> str:
         return "it says so; the others settled, it follows"
 
 
 class DiskFull(Fault):
-    """The disk with one operator's folder takes nothing more, from the close on."""
+    """The disk with one operator's folder and its log takes nothing more, from the close on."""
 
     name = "disk full"
     megabytes = 64
 
     def before(self, world: FaultWorld, number: int) -> None:
-        assert os.geteuid() == 0, "needs root, to mount a small disk"
         self.net, self.victim = world.net, world.net.leader(number)
         home = self.victim.home
         world.net.end_operator(self.victim)
@@ -137,23 +142,54 @@ class DiskFull(Fault):
         self.undo.callback(_unmount, home, aside)
         self.undo.callback(self._end)
         shutil.copytree(aside, home, dirs_exist_ok=True)
+        log = world.net.devnet.processes.log_path(self.victim.name)
+        shutil.move(log, home / "operator.log")
+        log.symlink_to(home / "operator.log")
         world.net.restart_operator(self.victim)
 
     def sent(self, world: FaultWorld, number: int) -> None:
-        self.logged = len(world.net.log_of(self.victim))
         self.ballast = self.victim.home / "ballast"
         _fill(self.ballast)
 
     def heal(self, world: FaultWorld, number: int) -> None:
-        _await_words(world, self.victim, self.logged, "disk is full", "No space left")
+        await_until(self._says_so, _SAYS_SECONDS, f"'disk is full' from {self.victim.name}")
         self.ballast.unlink()
         world.recovered = await_until(self.victim.is_well, 60, "an operator with space again")
         self.undo.close()
         world.net.restart_operator(self.victim)
 
+    def _says_so(self) -> bool:
+        return "disk is full" in (self.victim.health() or {"error": ""})["error"]
+
     def _end(self) -> None:
         if self.victim.name not in self.net.down:
             self.net.end_operator(self.victim)
+
+    def seen(self, world: FaultWorld, number: int) -> str:
+        return "it says so; the others settled, it goes on"
+
+
+class WritesRefused(Fault):
+    """The system lets one operator's files, its log among them, grow no more from the close on:
+    in place of ``DiskFull`` where no disk may be mounted."""
+
+    name = "disk full (file size limited)"
+
+    def sent(self, world: FaultWorld, number: int) -> None:
+        self.victim = world.net.leader(number)
+        running = {record.name: record.pid for record in world.net.devnet.processes.running()}
+        pid, (_, most) = running[self.victim.name], resource.getrlimit(resource.RLIMIT_FSIZE)
+        self.undo.callback(resource.prlimit, pid, resource.RLIMIT_FSIZE, (most, most))
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, most))
+
+    def heal(self, world: FaultWorld, number: int) -> None:
+        await_until(self._says_so, _SAYS_SECONDS, f"an error of its disk from {self.victim.name}")
+        self.undo.close()
+        world.recovered = await_until(self.victim.is_well, 60, "an operator that may write again")
+
+    def _says_so(self) -> bool:
+        error = (self.victim.health() or {"error": ""})["error"]
+        return "its disk" in error or "File too large" in error
 
     def seen(self, world: FaultWorld, number: int) -> str:
         return "it says so; the others settled, it goes on"
@@ -177,10 +213,10 @@ class PrimaryLost(Fault):
 
     def due(self, world: FaultWorld, number: int) -> None:
         self.pair.primary.kill()
-        self.began = time.monotonic()
+        self.began, self.ended = time.monotonic(), 0.0
 
     def watch(self, world: FaultWorld, number: int) -> None:
-        if not hasattr(self, "ended") and time.monotonic() - self.began > 3:
+        if not self.ended and time.monotonic() - self.began > 3:
             self.pair.replica.promote()
             self.ended = time.monotonic()
 
@@ -200,16 +236,6 @@ class PrimaryLost(Fault):
 
     def seen(self, world: FaultWorld, number: int) -> str:
         return "went on at the replica" if self.signed else "well at the replica, not signed"
-
-
-def _await_words(world: FaultWorld, member: Member, start: int, *words: str) -> None:
-    """Until the member's log since ``start`` has one of the words."""
-
-    def is_said() -> bool:
-        said = world.net.log_of(member)[start:]
-        return any(word in said for word in words)
-
-    await_until(is_said, _SAYS_SECONDS, f"{' or '.join(words)!r} in the log of {member.name}")
 
 
 def _fill(path: Path) -> None:
@@ -232,4 +258,9 @@ def _unmount(home: Path, aside: Path) -> None:
     aside.rename(home)
 
 
-STORE_FAULTS: list[Fault] = [KilledWriting(), Locked(), DiskFull(), PrimaryLost()]
+STORE_FAULTS: list[Fault] = [
+    KilledWriting(),
+    Locked(),
+    DiskFull() if os.geteuid() == 0 else WritesRefused(),
+    PrimaryLost(),
+]

@@ -25,6 +25,7 @@ class Reorganised(Fault):
 
     def due(self, world: FaultWorld, number: int) -> None:
         self.left, self.done = list(self.depths), list[int]()
+        world.await_due(number)
         self.lost, self.stalled_at = set[bytes](), world.net.web3.eth.block_number
         _stall_finality(world, self.undo)
 

@@ -10,6 +10,7 @@ from unittest.mock import patch
 
 import pytest
 import round_machine
+from in_process_chain import WEALTH
 from in_process_operator import InProcessOperator
 from round_machine import Faults, RoundMachine
 from short_times import short_topology
@@ -20,7 +21,9 @@ from oracle.devnet.topology import Topology, load
 from oracle.errors import RefusedError
 from oracle.operator.checks import Level, Look, Said
 from oracle.operator.checks_of_chain import CHAIN_CHECKS
+from oracle.operator.cost import round_gas, spent
 from oracle.operator.joining import Call, plan_rotation
+from oracle.store.database import Database
 
 pytestmark = [pytest.mark.chain, pytest.mark.slow]
 
@@ -133,6 +136,24 @@ def test_rotation__each_key__signed_the_rounds_announced_with_it_and_no_other(
     assert rotated.new.signed(2) == staying.signed(2) is not None
     assert rotated.old.signed(2) is None
     assert rotated.new.signed(1) is None
+
+
+def test_spent__every_operator__equals_what_its_account_lost(rotated: Rotated) -> None:
+    """Down to the wei: by its own rows and the chain's receipts."""
+    machine, sent = rotated.machine, set()
+    for operator in machine.operators:
+        database = Database.open(operator.home / "journal.sqlite")
+        try:
+            paid = spent(database, machine.reader.web3, 0)
+        finally:
+            database.close()
+        balance = machine.reader.web3.eth.get_balance(operator.account.address)
+        assert sum(one.wei for one in paid) == WEALTH - balance
+        sent |= {one.call for one in paid}
+        expected = round_gas(machine.reader.models(), 3, announces=False)
+        for one in paid:
+            assert one.gas <= one.count * expected.get(one.call, one.gas), one
+    assert {"commit", "settle"} <= sent
 
 
 def test_role__before_and_after__says_who_is_needed(rotated: Rotated) -> None:

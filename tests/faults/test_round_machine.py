@@ -7,7 +7,7 @@ from round_machine import Faults, RoundMachine, growth, held
 
 pytestmark = [pytest.mark.chain, pytest.mark.slow]
 
-ROUNDS = 20
+ROUNDS = 12
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import httpx
 import pytest
 import s3_server
 from anvil import Chain, anvil
+from faulty_rpc import FaultyRpc
 from in_process_tournament import deploy
 from local_machine import free_base_port
 from short_times import short_topology
@@ -29,7 +31,12 @@ from oracle.devnet.launch import operator_command
 from oracle.devnet.operator_home import Pace, write_home
 from oracle.devnet.profile import Clocks, Timing
 from oracle.devnet.topology import ANNOUNCER, Topology
+from oracle.operator.checks import exit_code, findings
+from oracle.operator.config import load_config
+from oracle.operator.state import back_up, rebuild, restore_backup
 from oracle.settlement.units import MILLIONTH
+from oracle.store.database import Database
+from oracle.store.journal import Journal
 
 pytestmark = [pytest.mark.chain, pytest.mark.slow]
 
@@ -108,14 +115,15 @@ def assay(*arguments: object) -> tuple[int, Any]:
     return done.returncode, json.loads(done.stdout)
 
 
-def check(config: Path, *options: object) -> tuple[int, dict[str, list[Any]]]:
-    """Exit code, and what was said by check."""
-    code, envelope = assay("check", "--config", config, *options)
+def check(config: Path) -> tuple[int, dict[str, list[Any]]]:
+    """Exit code, and what is said by each check; in this process, as starting one takes longer."""
     said: dict[str, list[Any]] = {}
-    for row in envelope["result"]["checks"]:
-        said.setdefault(row["check"], []).append(row)
-    assert envelope["result"]["healthy"] is (code == 0)
-    return code, said
+    found = list(findings(load_config(config)))
+    for finding in found:
+        one = finding.said
+        row = {"level": one.level, "text": one.text, "fix": one.fix}
+        said.setdefault(finding.check, []).append(row)
+    return int(exit_code(found)), said
 
 
 def levels(rows: list[Any]) -> list[str]:
@@ -144,6 +152,22 @@ def test_check__new_operator__passes_and_changes_nothing(
     assert levels(said["endpoints"]) == ["ok", "ok", "ok"]
     assert "operator 1 of 4, 3 must sign" in said["role"][0]["text"]
     assert "is made at the first start" in said["database"][0]["text"]
+
+
+def test_check__by_the_command__one_object_and_the_code(
+    fresh: tuple[int, dict[str, list[Any]], Path], world: World
+) -> None:
+    """Peers that do not answer are logged; that must not get between the result's lines."""
+    _, said, config = fresh
+    code, envelope = assay("check", "--config", config)
+    assert code == 0
+    assert envelope["result"]["healthy"] is True
+    assert [row["check"] for row in envelope["result"]["checks"]] == [
+        name for name, rows in said.items() for _ in rows
+    ]
+    code, envelope = assay("check", "--config", world.home("taken-too", urls=[NOBODY]))
+    assert code == 6
+    assert envelope["result"]["healthy"] is False
 
 
 def test_check__others_not_running__warns_with_the_fix(
@@ -232,6 +256,66 @@ def test_check__endpoints_of_every_kind__judged_one_by_one(
     assert levels(said["endpoints"]) == expected
 
 
+@pytest.mark.parametrize(
+    ("honest", "fault", "expected", "what"),
+    [
+        (2, {"lie": {"methods": ["eth_getBlockByNumber"]}}, ["fail", "ok", "ok", "ok"], "another"),
+        (1, {"lie": {"methods": ["eth_getBlockByNumber"]}}, ["fail", "fail", "fail"], "another"),
+        (2, {"stale_head": {}}, ["warn", "ok", "ok", "ok"], "behind the others"),
+        (2, {"http_429": {}}, ["warn", "ok", "ok", "ok"], "429"),
+        (2, {"wrong_chain": {}}, ["warn", "ok", "ok", "ok"], "serves chain 999"),
+        (1, {"not_json": {}}, ["warn", "ok", "warn"], "no JSON"),
+    ],
+    ids=str,
+)
+def test_check__faulty_endpoint__found_out(
+    world: World, request: Any, honest: int, fault: Any, expected: list[str], what: str
+) -> None:
+    with FaultyRpc(world.chain.url) as proxy:
+        if "stale_head" in fault:
+            fault = {"stale_head": {"block": world.chain.web3.eth.block_number}}
+        proxy.set(**fault)
+        if "stale_head" in fault:
+            time.sleep(4.5)
+        urls = [proxy.url, *(f"{world.chain.url}/?{n}" for n in range(honest))]
+        short = {"[chain]\n": "[chain]\nstale_seconds = 2.0\n"}
+        _, said = check(world.home(f"faulty-{time.time_ns()}", urls=urls, replace=short))
+    assert levels(said["endpoints"]) == expected, said["endpoints"]
+    assert what in said["endpoints"][0]["text"]
+
+
+def test_check__endpoint_without_history__found_out(world: World) -> None:
+    """It has the newest state only, as nodes do that are not archives."""
+    reader = PoolReader.open(world.chain.url, world.pool)
+    if (left := reader.round_state(1)["close"] - reader.newest().timestamp) > 0:
+        world.chain.advance(left)
+    for _ in range(12):
+        world.chain.mine()
+    with forgetful(world.chain.url) as url:
+        urls = [url, world.chain.url, f"{world.chain.url}/?2"]
+        _, said = check(world.home("forgetful", urls=urls))
+    assert levels(said["endpoints"]) == ["warn", "ok", "ok", "ok"], said["endpoints"]
+    assert "does not have the state of block" in said["endpoints"][0]["text"]
+
+
+@contextmanager
+def forgetful(upstream: str) -> Iterator[str]:
+    """An endpoint that answers calls at the last eight blocks only."""
+
+    class Forgetful(FaultyRpc):
+        def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+            if request["method"] == "eth_call":
+                at = request["params"][1]
+                head = int(self.ask("eth_blockNumber")["result"], 16)
+                if at.startswith("0x") and int(at, 16) < head - 8:
+                    error = {"code": -32000, "message": "missing trie node"}
+                    return {"jsonrpc": "2.0", "id": request["id"], "error": error}
+            return super().answer(request)
+
+    with Forgetful(upstream) as proxy:
+        yield proxy.url
+
+
 def test_check__endpoint_with_a_secret__shown_nowhere(world: World) -> None:
     config = world.home("secret", urls=[world.chain.url, f"{NOBODY}/v1/topsecret?key=topsecret"])
     done = subprocess.run(
@@ -287,7 +371,8 @@ def test_check__bucket__tried_for_real(
     for name, value in s3_server.CREDENTIALS.items():
         monkeypatch.setenv(name, value)
     with s3_server.s3_server() as url:
-        s3_server.new_bucket(url, "rounds")
+        if bucket == "rounds":
+            s3_server.new_bucket(url, bucket)
         more = f'\n[store.s3]\nbucket = "{bucket}"\nendpoint_url = "{url}"\nregion = "us-east-1"\n'
         code, said = check(world.home(f"bucket-{bucket}", more=more))
     assert levels(said["bucket"]) == (["ok"] if bucket == "rounds" else ["fail"])
@@ -309,6 +394,32 @@ def test_check__broken_configuration__bad_input(world: World) -> None:
     code, envelope = assay("check", "--config", config)
     assert code == 3
     assert "port" in envelope["error"]["message"]
+
+
+# ---------------------------------------------------------------------- the runbook's drill
+
+
+def test_drill__backup_restored_and_rebuilt_without_a_key__is_a_dry_run_that_checks_well(
+    world: World,
+) -> None:
+    source = load_config(world.home("source"))
+    database = Database.open(source.database)
+    database.claim(source.chain_id, source.pool)
+    Journal(database).reserve_digest(1, "commit", b"\xaa" * 32)
+    database.close()
+    back_up(source, world.folder / "drill.sqlite")
+    path = world.home("drill")
+    for secret in ("keystore.json", "keystore-password"):
+        (path.parent / secret).unlink()
+    path.write_text(path.read_text().partition("[signer]")[0])
+    drill = load_config(path)
+    restored = restore_backup(drill, world.folder / "drill.sqlite")
+    rebuilt = rebuild(drill)
+    assert restored.rounds_signed == 1
+    assert rebuilt.events > 0
+    code, said = check(path)
+    assert code == 0, said
+    assert "writable" in said["database"][0]["text"]
 
 
 # ---------------------------------------------------------------------- cost

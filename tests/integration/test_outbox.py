@@ -334,6 +334,56 @@ def test_send__answer_lost_after_the_node_took_it__arrives_once(bench: Bench, mi
     assert bench.next_nonce() == 1
 
 
+class Lying(Web3.HTTPProvider):
+    """An endpoint that answers the methods in ``lies`` itself, each so often as it has lies."""
+
+    def __init__(self, url: str, **lies: list[Any]) -> None:
+        super().__init__(url)
+        self.lies = lies
+
+    def make_request(self, method: Any, params: Any) -> Any:
+        if self.lies.get(method):
+            return {"jsonrpc": "2.0", "id": 1, **self.lies[method].pop(0)}
+        return super().make_request(method, params)
+
+
+def test_send__refused_once_then_made_again_alike__looked_after(bench: Bench) -> None:
+    """The same nonce, call and fees make the same transaction, the one that was given up."""
+    bench.auto(False)
+    full = {"error": {"code": -32000, "message": "txpool is full"}}
+    outbox = bench.outbox(web3=Web3(Lying(bench.chain.url, eth_sendRawTransaction=[full])))
+    with pytest.raises(RefusedError, match="txpool is full"):
+        outbox.send(bench.again(60))
+    with pytest.raises(PendingError):
+        outbox.send(bench.again(60))
+    [waiting] = outbox.pending()
+    assert bench.waits(waiting)
+    bench.mine()
+    outbox.tend(bench.newest())
+    assert (bench.count(60), statuses(bench)) == (1, [(0, "final")])
+
+
+def test_tend__an_endpoint_makes_a_receipt_up__not_closed_and_mined_later(bench: Bench) -> None:
+    bench.auto(False)
+    outbox = bench.outbox()
+    with pytest.raises(PendingError):
+        outbox.send(bench.again(61))
+    [waiting] = outbox.pending()
+    [final] = [bench.web3.eth.get_block("latest")]
+    receipt = {
+        "transactionHash": waiting.hash.hex(),
+        "blockNumber": hex(final["number"]),
+        "blockHash": final["hash"].to_0x_hex(),
+        "status": "0x1",
+    }
+    lies = {"eth_getTransactionReceipt": [{"result": receipt}]}
+    bench.outbox(web3=Web3(Lying(bench.chain.url, **lies))).tend(bench.newest())
+    assert statuses(bench) == [(0, "pending")]
+    bench.mine()
+    outbox.tend(bench.newest())
+    assert (bench.count(61), statuses(bench)) == (1, [(0, "final")])
+
+
 # ---------------------------------------------------------------------- nonces
 
 

@@ -21,6 +21,7 @@ from oracle.operator.ingest import Ingest
 from oracle.operator.intake import open_ingest
 from oracle.operator.limits import Limits
 from oracle.operator.server import build, settings
+from oracle.settlement.manifest import CloseBlock
 from oracle.settlement.receipts import SignedReceipt
 from oracle.settlement.typed_data import Announcement, Domain, Submission, Targets, message
 from oracle.settlement.wire import payload
@@ -53,6 +54,8 @@ class ChainStandIn:
     now: int = OPENS
     owners: dict[int, str] = field(default_factory=lambda: {MODEL: OWNER.address})
     rounds: dict[int, Announcement] = field(default_factory=lambda: {ROUND: ANNOUNCEMENT})
+    former: dict[int, set[str]] = field(default_factory=dict)
+    at_close: dict[int, str] = field(default_factory=dict)
     revoked: set[str] = field(default_factory=set)
     addresses: Addresses = ADDRESSES
 
@@ -71,8 +74,14 @@ class ChainStandIn:
     def announced(self, number: int) -> Announcement | None:
         return self.rounds.get(number)
 
-    def owner_of(self, model: int) -> str | None:
-        return self.owners.get(model)
+    def owner_of(self, model: int, at: int | None = None) -> str | None:
+        return (self.owners if at is None else self.at_close).get(model)
+
+    def former_owners(self, model: int) -> set[str]:
+        return self.former.get(model, set())
+
+    def close_block(self, closes: int) -> CloseBlock:
+        return CloseBlock(number=5, hash="0x" + "05" * 32, timestamp=closes - 1)
 
 
 class NoResults:

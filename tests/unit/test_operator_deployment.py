@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 import yaml
-from test_docs import anchors
+from test_docs import anchors, table
 
 from oracle.chain.endpoint import EndpointHealth
+from oracle.operator.cost import WEEKDAYS_A_MONTH, round_gas
 from oracle.operator.metrics import Metrics, Sights
 from oracle.settlement.rounds import Phase
 
@@ -82,6 +83,27 @@ def test_runbook__every_alert__says_what_it_means_and_what_to_do(what: str) -> N
     _, _, below = RUNBOOK.read_text().partition("\n## Alerts\n")
     for part in below.partition("\n## ")[0].split("\n### ")[1:]:
         assert f"**{what}:**" in part, part.splitlines()[0]
+
+
+def test_runbook__sections_that_checks_name__are_there() -> None:
+    sources = "".join(p.read_text() for p in (ROOT / "oracle" / "operator").glob("checks*.py"))
+    named = set(re.findall(r"docs/runbook\.md#(\w+)", sources))
+    assert len(named) >= 3
+    assert named <= anchors(RUNBOOK)
+
+
+def test_runbook__gas_of_a_round__is_what_cost_expects() -> None:
+    for models, *cells in table(RUNBOOK, "Gas"):
+        gas = round_gas(_number(models), 4, announces=True)
+        shown = [_number(cell) for cell in cells[:6]]
+        assert shown == [*gas.values(), sum(gas.values())]
+        for price, coins in zip((30, 100, 500), cells[6:], strict=True):
+            month = WEEKDAYS_A_MONTH * price * sum(gas.values()) / 10**9
+            assert float(coins) == pytest.approx(month, rel=0.05)
+
+
+def _number(text: str) -> int:
+    return int(text.replace(",", ""))
 
 
 # ---------------------------------------------------------------------- prometheus, compose

@@ -1,6 +1,5 @@
-"""The operator's documents agree with its configuration, requests, metrics and alert rules."""
+"""The operator's documents agree with its configuration, requests and metrics."""
 
-import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -81,9 +80,3 @@ def test_metrics__table__equals_the_registry() -> None:
     suffix = {"counter": "_total", "info": "_info"}
     there = {f.name + suffix.get(f.type, "") for f in Metrics().registry.collect()}
     assert {row[0] for row in table(OPERATORS, "Metrics")} == there
-
-
-def test_alerts__metrics_named__are_in_the_table() -> None:
-    rules = (ROOT / "deployments" / "operator" / "alerts.yml").read_text()
-    known = {row[0] for row in table(OPERATORS, "Metrics")}
-    assert set(re.findall(r"\bassay_\w+", rules)) <= known

@@ -22,7 +22,7 @@ TREE = frozenset(
     [
         *("demo", "devnet", "data", "score", "audit", "verify", "watch", "dispute", "simulate"),
         *("submit", "models", "leaderboard", "diagnostics", "stake", "wallet", "bridge"),
-        *("operator", "round", "mandate"),
+        *("operator", "round", "mandate", "targets", "history"),
     ]
 )
 PREDICTIONS = "id,prediction\na,0.1\nb,0.4\nc,0.2\nd,0.9\n"
@@ -208,7 +208,7 @@ def test_file__missing__code_3_naming_it_and_nothing_written(assay, tmp_path, ar
     [
         ("not toml", "operator.toml: "),
         ('name = "Operator One"', "operator.toml: name: "),
-        ('name = "one"', "operator.toml: rpc: Field required"),
+        ('name = "one"', "operator.toml: chain_id: Field required"),
         ('name = "one"\nsecret = "x"', "operator.toml: "),
     ],
 )
@@ -227,8 +227,9 @@ def test_operator__wrong_password__code_3_without_the_password(assay, tmp_path, 
     write_keystore(tmp_path / "key.json", Account.from_key(b"\x07" * 32), "right horse")
     (tmp_path / "password").write_text("wrong horse\n")
     (tmp_path / "operator.toml").write_text(
-        f'name = "one"\nrpc = "{dead_rpc}"\nchain_id = 731371\npool = "{POOL}"\n'
-        'keystore = "key.json"\npassword_file = "password"\ndata = "."\nhome = "."\nport = 33999\n'
+        f'name = "one"\nchain_id = 731371\npool = "{POOL}"\ndata = "."\nport = 33999\n'
+        f'[chain]\nurls = ["{dead_rpc}"]\n'
+        '[signer]\nkind = "keystore"\nkeystore = "key.json"\npassword_file = "password"\n'
     )
     ran = assay("operator", "run", "--config", "operator.toml")
     assert ran.code == Exit.INPUT

@@ -261,6 +261,27 @@ def test_adopt__not_signed_by_the_owner__refused_whatever_the_receipt_says(inges
     assert kept(ingest) == []
 
 
+def test_adopt__model_has_changed_hands_since__taken_as_by_those_that_saw_it_before(ingest, chain):
+    item = shared(receipt(key_of(), PEER, OPENS), receipt(key_of(), OTHER_PEER, OPENS))
+    chain.owners[MODEL], chain.former[MODEL] = STRANGER.address, {OWNER.address}
+    adopt(ingest, item, RAW)
+    assert plain_files(ingest) == {key_of(): RAW}
+
+
+@pytest.mark.parametrize("at_close", [OWNER, STRANGER], ids=["seller", "buyer"])
+@pytest.mark.parametrize("first", [OWNER, STRANGER], ids=["seller first", "buyer first"])
+def test_adopt__signed_by_two_owners__the_one_at_the_close_goes_before(
+    ingest, chain, first, at_close
+):
+    chain.owners[MODEL], chain.former[MODEL] = STRANGER.address, {OWNER.address}
+    chain.at_close[MODEL] = at_close.address
+    second = STRANGER if first is OWNER else OWNER
+    for by, owner in ((PEER, first), (OTHER_PEER, second), (SELF, first)):
+        adopt(ingest, shared(receipt(key_of(), by, OPENS), owner=owner), RAW)
+    [stored] = ingest.journal.listed(ROUND)
+    assert stored.signature == signed(key_of(), at_close)
+
+
 def test_adopt__unregistered_model__refused(ingest):
     key = key_of(model=9)
     with pytest.raises(RefusedError, match="model 9 is not registered"):

@@ -1,5 +1,7 @@
 """Asking other operators: a server that answers well, wrongly, too much, or not at all."""
 
+import gzip
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -8,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from oracle.operator import peers as asking
 from oracle.operator.peers import Peer, ask_all
 
 GOOD = b'{"digest": "0x' + b"ab" * 32 + b'"}'
@@ -38,8 +41,11 @@ class Handler(BaseHTTPRequestHandler):
         if number == 6:
             time.sleep(0.5)
         status = 404 if number == 2 else 200
-        body = {3: b"{}", 4: b" " * 4096 + GOOD}.get(number, GOOD)
+        packed = gzip.compress(gzip.compress(GOOD))
+        body = {3: b"{}", 4: b" " * 4096 + GOOD, 7: packed}.get(number, GOOD)
         self.send_response(status)
+        if number == 7:
+            self.send_header("Content-Encoding", "gzip, gzip")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -66,7 +72,7 @@ def url_of(server: ThreadingHTTPServer) -> str:
 
 @pytest.mark.parametrize(
     ("number", "expected"),
-    [(1, b"\xab" * 32), (2, None), (3, None), (4, None), (5, None), (6, b"\xab" * 32)],
+    [(1, b"\xab" * 32), (2, None), (3, None), (4, None), (5, None), (6, b"\xab" * 32), (7, None)],
 )
 def test_proposal__any_answer__a_digest_or_none(
     server: ThreadingHTTPServer, number: int, expected: bytes | None
@@ -103,3 +109,39 @@ def test_ask_all__one_is_not_there__the_others_answer(server: ThreadingHTTPServe
     found = [answer for _, answer in ask_all(peers, lambda peer: peer.proposal(1))]
     assert found == [b"\xab" * 32, None, b"\xab" * 32]
     assert list(ask_all([], lambda peer: peer.proposal(1))) == []
+
+
+def test_get__headers_without_end__is_given_up_and_not_asked_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(asking, "_ANSWER_SECONDS", 0.2)
+    done, accepted = threading.Event(), 0
+
+    def drip(listener: socket.socket) -> None:
+        nonlocal accepted
+        connection, _ = listener.accept()
+        accepted += 1
+        with connection:
+            connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+            while not done.wait(0.02):
+                connection.sendall(b"x")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=drip, args=(listener,))
+        thread.start()
+        clock = Clock()
+        peer = Peer(f"http://127.0.0.1:{listener.getsockname()[1]}", clock)
+        assert peer.proposal(1) is None
+        assert not done.is_set()  # it is still sending
+        clock.now = 1000.0
+        assert peer.proposal(1) is None
+        done.set()
+        thread.join()
+    assert accepted == 1
+
+
+def test_get__too_large__is_left_alone_for_a_while(server: ThreadingHTTPServer) -> None:
+    peer = Peer(url_of(server), Clock())
+    assert peer.proposal(4) is None
+    assert peer.proposal(1) is None
+    assert Handler.asked == 1

@@ -226,11 +226,16 @@ def test_take__older_card_of_the_same_operator__the_newer_stays(tmp_path, chain)
     assert cards.book.all()[by.address] == new
 
 
-def test_take__recipient_of_another_operator__refused(tmp_path, chain):
+def test_take__recipient_claimed_by_two__both_cards_are_kept(tmp_path, chain):
+    """Else a liar who is first could keep an honest operator's card out."""
     cards = new_ingest(tmp_path, chain).cards
-    by = LocalSigner(OPERATORS[1])
-    struct = Card(by.address, "http://127.0.0.1:1", cards.recipient, 1)
-    assert not cards.take(card_message(struct, sign(by, struct, DOMAIN)), SIGNERS)
+    for operator in OPERATORS[1:3]:
+        by = LocalSigner(operator)
+        struct = Card(by.address, "http://127.0.0.1:1", cards.recipient, 1)
+        assert cards.take(card_message(struct, sign(by, struct, DOMAIN)), SIGNERS)
+    assert {who for who, card in cards.book.all().items() if card.recipient == cards.recipient} >= {
+        operator.address for operator in OPERATORS[1:3]
+    }
 
 
 def test_issue__nothing_changed__same_card_after_a_restart(tmp_path, chain):

@@ -132,3 +132,20 @@ def test_failed__with_replacements__none_of_them_counts(store: TransactionStore)
     store.failed(sent(0, fee=113))
     assert store.open(ME) == {}
     assert store.of_nonce(ME, 0) == []
+
+
+def test_add__given_up_and_signed_again_alike__waits_again(store: TransactionStore) -> None:
+    """Nonce and fees being the same, so is the hash: a node that did not take it once may now."""
+    store.add(sent(0))
+    store.failed(sent(0))
+    again = replace(sent(0), block_number=8)
+    store.add(again)
+    assert store.waiting(ME, TO, b"\x01") == again
+    assert statuses(store) == {0: [(100, PENDING)]}
+
+
+def test_add__repeated_after_it_was_mined__stays_mined(store: TransactionStore) -> None:
+    store.add(sent(0))
+    store.mined(sent(0), 9, b"\xbb" * 32)
+    store.add(sent(0))
+    assert statuses(store) == {0: [(100, MINED)]}

@@ -20,7 +20,7 @@ from oracle.settlement.manifest import (
     list_files,
 )
 from oracle.store.artefacts import RoundFolder
-from oracle.store.sealed_index import INDEX, SealedIndex
+from oracle.store.sealed_index import INDEX, SealedIndex, parse_index
 from oracle.verification.fetch import (
     FolderSource,
     MissingError,
@@ -242,6 +242,16 @@ def test_bring__not_disclosed_yet__is_missing_for_now(server, wanted):
     seal(server, "operators")
     with pytest.raises(MissingError, match="has not disclosed the round yet"):
         open_source(server.url).bring(KEY, wanted)
+
+
+def test_bring__index_lists_a_huge_sealed_file__none_of_it_is_taken(server, wanted):
+    seal(server, "verifiers")
+    index = parse_index((server.folder / INDEX).read_bytes())
+    huge = [file.model_copy(update={"size": 2**40}) for file in index.files]
+    (server.folder / INDEX).write_bytes(index.model_copy(update={"files": huge}).to_bytes())
+    with pytest.raises(DifferenceError, match="larger than"):
+        open_source(server.url).bring(KEY, wanted)
+    assert not [path for path in server.asked if path.endswith(".age")]
 
 
 # ---------------------------------------------------------------------- folders, several sources
