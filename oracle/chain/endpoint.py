@@ -13,6 +13,7 @@ import requests
 from requests.utils import get_environ_proxies
 
 from oracle.chain.answers import Answer, is_of_a_chain
+from oracle.chain.bounded_http import BoundedAdapter
 
 _HEADERS = {"Content-Type": "application/json"}
 _MAX_BYTES = 256 * 1024 * 1024
@@ -182,6 +183,8 @@ class Endpoint:
         """With the environment's proxies looked up once, not anew for every request."""
         session = requests.Session()
         session.trust_env = False
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, BoundedAdapter())
         session.proxies.update(get_environ_proxies(self.url))
         return session
 

@@ -30,12 +30,16 @@ def _nowhere(_: str) -> None:
     """The failpoint that does nothing."""
 
 
+def _unheard(call: str, gas: int, wei: int) -> None:
+    """Tells nobody what was spent."""
+
+
 class Outbox:
     """One account's transactions. Thread-safe; no other process should send from the account.
 
     ``wait`` is how long ``send`` waits for a receipt, in seconds; ``max_fee_gwei`` the most that is
     ever offered for a unit of gas; ``at`` is told what has just been done (``sending_account``
-    names it).
+    names it); ``spent`` the call, gas and wei of each transaction that has become final.
     """
 
     def __init__(
@@ -48,12 +52,13 @@ class Outbox:
         wait: float = 15.0,
         max_fee_gwei: float | None = None,
         at: Callable[[str], None] = _nowhere,
+        spent: Callable[[str, int, int], None] = _unheard,
     ) -> None:
         self.web3, self.signer, self.store, self.url = web3, signer, store, url
         self._wait = wait
         cap = None if max_fee_gwei is None else int(max_fee_gwei * GWEI)
         self._account = SendingAccount(web3, signer, store, cap, at)
-        self._upkeep = Upkeep(self._account)
+        self._upkeep = Upkeep(self._account, spent)
         self._lock = threading.RLock()
 
     def balance(self) -> int:
@@ -109,8 +114,12 @@ class Outbox:
             sent = account.sign(made, account.next_nonce(taken), account.market())
             taken.add(sent.nonce)
             try:
-                account.keep(sent)
+                account.keep(sent, new=True)
             except NonceTakenError:
+                # Perhaps by this very call, of a process that should not be there.
+                waiting = self.store.waiting(sent.account, sent.to, sent.data)
+                if waiting is not None:
+                    return waiting
                 continue
             answer, words = account.post(sent)
             if answer in (Posted.TAKEN, Posted.LOST, Posted.CHEAP):

@@ -78,10 +78,10 @@ class SendingAccount:
             block_number=head,
         )
 
-    def keep(self, sent: Sent) -> None:
-        """Raises NonceTakenError where another call has its nonce."""
+    def keep(self, sent: Sent, *, new: bool = False) -> None:
+        """Raises NonceTakenError where another call has its nonce, or any where it is ``new``."""
         self.at(SIGNED)
-        self.store.add(sent)
+        self.store.add(sent, new=new)
         self.at(STORED)
 
     def post(self, sent: Sent) -> tuple[Posted, str]:

@@ -1,7 +1,7 @@
 """Looking after an account's open transactions until each is final."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from web3.exceptions import ContractLogicError
@@ -27,6 +27,7 @@ class Upkeep:
     """A group is all transactions of one nonce that may be mined, the current one last."""
 
     account: SendingAccount
+    spent: Callable[[str, int, int], None]
 
     def tend(self, group: Sequence[Sent], finalized: Block) -> None:
         """Brings one nonce's transactions on, or closes them."""
@@ -70,6 +71,8 @@ class Upkeep:
         [sent] = [one for one in group if one.hash == bytes(receipt["transactionHash"])]
         status = FINAL if receipt["status"] == 1 else FAILED
         self.account.store.mined(sent, number, digest, status)
+        gas = receipt["gasUsed"]
+        self.spent(sent.call, gas, gas * receipt["effectiveGasPrice"])
 
     # ------------------------------------------------------------------ what waits
 

@@ -58,8 +58,8 @@ def command(
 ) -> None:
     """Challenge a round that leaves out a submission its operators signed receipts for.
 
-    RECEIPTS is the file that `assay submit` wrote beside the submission: <file>.receipts.json. The
-    round's published list is compared with it. If the submission is not listed, or is listed as
+    RECEIPTS is the file that `assay submit` wrote beside the submission, as
+    <file>.<round>-<model>.receipts.json. The round's published list is compared with it. If the submission is not listed, or is listed as
     late although enough receipts are from before the close, the proof is written to
     <file>.evidence.json, given to the operators, and its SHA-256 named in a challenge.
 
@@ -69,8 +69,8 @@ def command(
 
     \b
     Examples:
-      assay dispute preds.csv.receipts.json --operator http://op1.example --dry-run
-      assay dispute preds.csv.receipts.json --operator http://op1.example \\
+      assay dispute preds.csv.7-3.receipts.json --operator http://op1.example --dry-run
+      assay dispute preds.csv.7-3.receipts.json --operator http://op1.example \\
           --operator http://op2.example --key key.json --password-file password
     """
     from oracle.settlement.manifest import hex32

@@ -14,7 +14,7 @@ from oracle.cli.times import utc
 from oracle.errors import InputError
 from oracle.scoring.volatility import PHI_ONE, decimal
 from oracle.settlement.rounds import RoundFacts, phase
-from oracle.settlement.specs import SPECS
+from oracle.settlement.specs import SPECS, spec_of
 from oracle.settlement.typed_data import SPEC
 from oracle.settlement.units import nmr
 
@@ -152,7 +152,7 @@ def show(number: int, reader: PoolReader, out: Output) -> None:
         raise InputError(f"round {number} is not announced", "see `assay round list`")
     facts = reader.facts(number, block, reader.state(block.number)["head"])
     committed = reader.committed(number)
-    series_hash = _series_hash(announced.series_hash)
+    series_hash, spec = _series_hash(announced.series_hash), spec_of(announced.spec_hash)
     out.table(
         f"Round {number}",
         ("", ""),
@@ -161,6 +161,8 @@ def show(number: int, reader: PoolReader, out: Output) -> None:
             ("opens", utc(facts.opens)),
             ("closes", utc(facts.closes)),
             ("scores due", utc(facts.due)),
+            ("specification", spec.name if spec else "not known to this release"),
+            ("files are shown to", spec.disclosure if spec else "not known to this release"),
             ("phi", decimal(announced.phi, PHI_ONE)),
             *([("series hash", series_hash)] if series_hash else []),
             ("announce hash", "0x" + announced.hash().hex()),
@@ -178,6 +180,8 @@ def show(number: int, reader: PoolReader, out: Output) -> None:
     out.result(
         {
             **_as_json(facts, block.timestamp),
+            "spec": spec.name if spec else None,
+            "disclosure": spec.disclosure if spec else None,
             "phi": announced.phi,
             "series_hash": series_hash,
             "announce_hash": "0x" + announced.hash().hex(),

@@ -42,8 +42,8 @@ def command(
 ) -> None:
     """Send the predictions in FILE (CSV or Parquet) for MODEL, signed by its owner.
 
-    They are encrypted to the operators. Their receipts are saved as FILE.receipts.json: proof, if
-    the file should be left out of the round (`assay dispute`).
+    They are encrypted to the operators. Their receipts are saved as
+    FILE.<round>-<model>.receipts.json: proof, if the file should be left out (`assay dispute`).
 
     \b
     Example:
@@ -70,7 +70,7 @@ def command(
         writer.reader.signers(number),
         recipient,
     )
-    proof = file.with_name(f"{file.name}.receipts.json")
+    proof = file.with_name(f"{file.name}.{number}-{model}.receipts.json")
     try:
         write_file(proof, sent.file(domain).to_bytes())
     except OSError as error:

@@ -17,9 +17,9 @@ from oracle.operator.context import Context
 from oracle.operator.inputs import Inputs
 from oracle.operator.peers import Peer, ask_all
 from oracle.operator.sharing import is_a_list, known_receipts
-from oracle.settlement.quorum import tally
+from oracle.settlement.quorum import Attestation, tally
 from oracle.settlement.receipts import SignedReceipt, counted, on_time
-from oracle.settlement.typed_data import digest
+from oracle.settlement.typed_data import digest, recover
 from oracle.settlement.wire import SubmissionMessage, unhex
 
 _log = structlog.get_logger("accord")
@@ -52,6 +52,8 @@ class Accord:
             for peer, found in asked
             if found is not None and found.round == number
         ]
+        # First of all: what nobody can have signed has no digest either.
+        shown = [pair for pair in shown if self._signer(pair[1]) is not None]
         others = set(terms.members) - {context.address}
         signed = tally((item for _, item in shown), context.domain, others).signatures
         for peer, item in shown:
@@ -63,6 +65,9 @@ class Accord:
                 _log.warning("joins what others have signed", round=number, digest=hashed.hex())
                 return joined
         return None
+
+    def _signer(self, item: Attestation) -> str | None:
+        return recover(item.commit, self.context.domain, item.signature)
 
     def _of(self, number: int, peer: Peer) -> Joined | None:
         """The result of what the peer shows; None where it is not had here."""

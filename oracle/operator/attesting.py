@@ -57,6 +57,8 @@ class Attesting:
             result = self.evaluated(number)
             receipts = None
             if self._agreeing(number, result) < self.context.terms(number).needed:
+                # Those who do not agree may have been given other targets than these.
+                self.context.ingest.desk.fetch(self.context.peers, number)
                 joined = self.accord.found(number, digest(result.commit, self.context.domain))
                 if joined is None:
                     return

@@ -45,6 +45,7 @@ class Sights:
     endpoints: Callable[[], Sequence[EndpointHealth]] = lambda: ()
     folders: Sequence[Path] = ()
     oldest_pending: Callable[[], float] = lambda: 0.0
+    submissions: Callable[[int], int] = lambda number: 0
     deadlines: Deadlines = field(default_factory=lambda: Deadlines(0, 0))
 
 
@@ -81,7 +82,6 @@ class Metrics(Observer):
             "assay_round_signatures", "Operators that signed the same", "round"
         )
         self._needed = self._gauge("assay_round_signatures_needed", "Needed", "round")
-        self._submissions = self._gauge("assay_round_submissions", "Files kept", "round")
         self._settled = self._gauge("assay_round_batches_settled", "Batches applied", "round")
         self._batches = self._gauge("assay_round_batches", "Batches in all", "round")
         self._pending = self._gauge("assay_transactions_pending", "Transactions in no block yet")
@@ -94,7 +94,7 @@ class Metrics(Observer):
         self._differs = self._made(
             Counter, "assay_results_differ", "Quorum results that are not this operator's"
         )
-        self.registry.register(_Looks(self.sights))
+        self.registry.register(_Looks(self.sights, self._shown))
 
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
         return Gauge(name, text, labels, registry=self.registry)
@@ -128,9 +128,6 @@ class Metrics(Observer):
         self._due.labels(number).set(len(actions))
         self._queued.labels(number).set(not facts.queue_empty)
 
-    def submissions(self, number: int, count: int) -> None:
-        self._submissions.labels(number).set(count)
-
     def signatures(self, number: int, count: int, needed: int) -> None:
         self._signatures.labels(number).set(count)
         self._needed.labels(number).set(needed)
@@ -147,7 +144,6 @@ class Metrics(Observer):
                 self._queued,
                 self._signatures,
                 self._needed,
-                self._submissions,
                 self._settled,
                 self._batches,
             ):
@@ -185,8 +181,8 @@ def _without(gauge: Gauge, *labels: object) -> None:
 class _Looks(Collector):
     """Metrics that are read when they are asked for."""
 
-    def __init__(self, sights: Sights) -> None:
-        self._sights = sights
+    def __init__(self, sights: Sights, rounds: Mapping[int, Phase]) -> None:
+        self._sights, self._rounds = sights, rounds
 
     def collect(self) -> Iterable[Metric]:
         yield from _endpoint_metrics(self._sights.endpoints())
@@ -195,6 +191,10 @@ class _Looks(Collector):
             if folder.exists():
                 free.add_metric([str(folder)], shutil.disk_usage(folder).free)
         yield free
+        files = GaugeMetricFamily("assay_round_submissions", "Files kept", labels=["round"])
+        for number in sorted(self._rounds):
+            files.add_metric([str(number)], self._sights.submissions(number))
+        yield files
         yield GaugeMetricFamily(
             "assay_oldest_pending_transaction_seconds",
             "Age of the oldest transaction in no block",

@@ -18,9 +18,6 @@ class Observer:
     def round(self, facts: RoundFacts, actions: tuple[Action, ...], now: int) -> None:
         """A round that was looked at, and what is due for it."""
 
-    def submissions(self, number: int, count: int) -> None:
-        """How many submissions are kept for a round."""
-
     def signatures(self, number: int, count: int, needed: int) -> None:
         """How many operators have signed the result that most have signed."""
 

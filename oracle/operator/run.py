@@ -1,9 +1,12 @@
 """One operator process: the HTTP server and the reconcile loop, until it is told to stop."""
 
+import fcntl
 import signal
 import socket
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
@@ -54,6 +57,20 @@ def _listening(host: str, port: int) -> socket.socket:
         ) from None
 
 
+@contextmanager
+def alone(home: Path) -> Iterator[None]:
+    """Takes the operator's folder for this process; it is given back however the process ends."""
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "operator.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RefusedError(
+                f"an operator runs on {home} already", "stop it before you start it again"
+            ) from None
+        yield
+
+
 def open_reader(config: OperatorConfig, events: EventStore) -> PoolReader:
     """The tournament as the configured endpoints and the index of events show it."""
     chain = config.chain
@@ -95,6 +112,8 @@ class Operator:
     def _build(self) -> None:
         config = self.config
         self.database.claim(config.chain_id, config.pool)
+        for warning in self.database.warnings():
+            _log.warning("database", warning=warning)
         events = EventStore(self.database)
         self.reader = open_reader(config, events)
         signer = self.signer
@@ -148,6 +167,7 @@ class Operator:
                 wait=self.config.chain.wait,
                 max_fee_gwei=self.config.chain.max_fee_gwei,
                 at=failpoints.failpoint,
+                spent=self.metrics.spent,
             )
         return PoolWriter(self.reader, self.outboxes[signer.address])
 
@@ -158,6 +178,7 @@ class Operator:
                 endpoints=lambda: reader.endpoints.health(),
                 folders=[self.config.home, self.config.artefacts],
                 oldest_pending=self._oldest_pending,
+                submissions=self.ingest.journal.count,
                 deadlines=Deadlines(timing["grace"], reader.clocks.settle_time),
             )
         )
@@ -211,8 +232,16 @@ def run(config: OperatorConfig) -> None:
     """Runs until SIGTERM or SIGINT; the loop finishes its cycle first."""
     logs.configure()
     failpoints.check()
-    operator = Operator(config)
-    stop = threading.Event()
+    with alone(config.home):
+        operator = Operator(config)
+        for warning in operator.database.warnings():
+            _log.warning("database", warning=warning)
+        _serve(operator)
+
+
+def _serve(operator: Operator) -> None:
+    """The HTTP server in this thread, the loop in another, until a signal comes."""
+    config, stop = operator.config, threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         # uvicorn raises the signal anew when it has ended; else the process would die there.
         signal.signal(number, lambda *_: stop.set())

@@ -181,7 +181,8 @@ def _sealed(found: bytes | None, otherwise: str) -> Response:
 
 
 def _answer_to(error: AssayError) -> JSONResponse:
-    return _error(_STATUS.get(type(error), 409), error.code, error.message, error.fix)
+    status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 409)
+    return _error(status, error.code, error.message, error.fix)
 
 
 def _error(status: int, code: str, message: str, fix: str = "") -> JSONResponse:

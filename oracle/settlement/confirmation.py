@@ -12,7 +12,7 @@ from oracle.settlement.wire import AttestationMessage, attestation_message, unhe
 
 
 class ConfirmationMessage(AttestationMessage):
-    """A Confirm with one operator's signature; also the file ``attest/confirm/<operator>.json``."""
+    """A Confirm with one operator's signature; kept beside the round's folder."""
 
     challenge_id: str = Field(pattern=r"^0x[0-9a-f]{64}$")
 

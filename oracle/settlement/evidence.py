@@ -316,7 +316,10 @@ def _check_equivocation(evidence: Equivocation, facts: ChainFacts) -> str:
             (commit.round, commit.pool.lower()) == (facts.round, facts.pool.lower()),
             "a signature is for another round or pool",
         )
-        signers.add(recover(commit, facts.oracle_domain, shown.signature))
+        signer = recover(commit, facts.oracle_domain, shown.signature)
+        # First of all: what nobody can have signed has no digest either.
+        _require(signer is not None, "nobody's signature is on one of the results")
+        signers.add(signer)
         digests.add(digest(commit, facts.oracle_domain))
     _require(len(digests) == 2, "both signatures are over one result")
     first, second = evidence.first, evidence.second

@@ -10,7 +10,19 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Executable, Row, Select, Table, and_, case, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Executable,
+    Row,
+    Select,
+    Table,
+    and_,
+    case,
+    func,
+    select,
+    update,
+)
 
 from oracle.errors import RefusedError
 from oracle.settlement.receipts import SignedReceipt
@@ -166,7 +178,7 @@ class Journal:
         """A submission for the round with this SHA-256 of its plain file: ``rather``, if kept."""
         columns = submissions.c
         query = select(submissions).where(columns.round == round_number, columns.sha256 == sha256)
-        order = [columns.model, columns.sequence]
+        order: list[ColumnElement[Any]] = [columns.model, columns.sequence]
         if rather is not None:
             order.insert(0, case((and_(*_matching(submissions, rather)), 0), else_=1))
         query = query.order_by(*order).limit(1)
@@ -182,11 +194,11 @@ class Journal:
             raise KeyError(f"round {round_number}: no submission 0x{sha256.hex()}")
         return found.sealed
 
-    def count(self, round_number: int, model: int) -> int:
-        """How many submissions are kept for a model in a round."""
-        query = select(func.count()).where(
-            submissions.c.round == round_number, submissions.c.model == model
-        )
+    def count(self, round_number: int, model: int | None = None) -> int:
+        """How many submissions are kept for a round, of one model or of all."""
+        query = select(func.count()).where(submissions.c.round == round_number)
+        if model is not None:
+            query = query.where(submissions.c.model == model)
         return self.database.read(lambda c: c.execute(query).scalar_one())
 
     def listed(self, round_number: int) -> Iterator[Listed]:

@@ -54,19 +54,19 @@ class TransactionStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, sent: Sent) -> None:
+    def add(self, sent: Sent, *, new: bool = False) -> None:
         """Keeps a transaction as its nonce's current one; others of the nonce are replaced.
 
-        Raises NonceTakenError if the nonce is that of another open call.
+        Raises NonceTakenError if the nonce is that of another open call; of a ``new`` one, if it
+        is that of any: a second process may have sent the very same call meanwhile.
         """
 
         def work(connection: Connection) -> None:
             same_nonce = _of_nonce(sent.account, sent.nonce)
             for other in connection.execute(select(table).where(same_nonce)):
-                if other.status in OPEN and (other.destination, other.data) != (
-                    sent.to,
-                    sent.data,
-                ):
+                same_call = (other.destination, other.data) == (sent.to, sent.data)
+                may_stay = other.hash == sent.hash if new else same_call
+                if other.status in OPEN and not may_stay:
                     raise NonceTakenError
             kept = (table.c.hash != sent.hash, table.c.status == PENDING)
             connection.execute(update(table).where(same_nonce, *kept).values(status=REPLACED))

@@ -75,7 +75,7 @@ def read_receipts(path: Path) -> ReceiptsFile:
     except OSError as error:
         raise InputError(
             f"cannot read {path}: {error.strerror}",
-            "name the file that `assay submit` wrote beside the submission: <file>.receipts.json",
+            "name what `assay submit` wrote beside the file: <file>.<round>-<model>.receipts.json",
         ) from None
     except ValidationError as error:
         first = error.errors()[0]

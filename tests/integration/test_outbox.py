@@ -363,6 +363,28 @@ def test_send__refused_once_then_made_again_alike__looked_after(bench: Bench) ->
     assert (bench.count(60), statuses(bench)) == (1, [(0, "final")])
 
 
+def test_send__two_processes_make_one_call_at_once__sent_once(bench: Bench) -> None:
+    """The second has chosen its nonce when the first sends; a node takes no second one for it."""
+    bench.auto(False)
+    cheap = {"error": {"code": -32000, "message": "replacement transaction underpriced"}}
+    node = Web3(Lying(bench.chain.url, eth_sendRawTransaction=[cheap]))
+    first, first_sent = bench.outbox(), False
+
+    def at(place: str) -> None:
+        nonlocal first_sent
+        if place == SIGNED and not first_sent:
+            first_sent = True
+            bench.base_fee(2 * GWEI)  # so that their fees differ
+            with pytest.raises(PendingError):
+                first.send(bench.again(62))
+
+    with pytest.raises(PendingError):
+        bench.outbox(web3=node, at=at).send(bench.again(62))
+    assert statuses(bench) == [(0, "pending")]
+    bench.mine(2)
+    assert bench.count(62) == 1
+
+
 def test_tend__an_endpoint_makes_a_receipt_up__not_closed_and_mined_later(bench: Bench) -> None:
     bench.auto(False)
     outbox = bench.outbox()

@@ -78,8 +78,12 @@ class InProcessOperator:
         self.client = TestClient(build(self.running.ingest, self.running.worker))
 
     def stop(self) -> None:
-        if self.running is not None:
-            self.running.close()
+        running = self.running
+        if running is not None:
+            running.close()
+            # The web framework remembers every handler of the process, and all that hangs on it.
+            for part in (running.reader, running.context, running.worker, running):
+                vars(part).clear()
         self.running = self.client = None
 
     def cycle(self) -> bool:

@@ -1,17 +1,19 @@
 """Endpoints whose answers are JSON-RPC but no chain's; real HTTP on loopback."""
 
 import json
+import socket
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
 from oracle.chain.answers import is_of_a_chain
+from oracle.chain.endpoint import Endpoint, NoAnswerError
 from oracle.chain.endpoints import Endpoints
 from oracle.errors import UnreachableError
 
@@ -131,6 +133,34 @@ def test_redirect__to_another_host__nothing_is_sent_there() -> None:
         with pytest.raises(UnreachableError, match="status 307"):
             Endpoints([url]).request("eth_call", [{}, "0x1"])
         assert received == []
+
+
+def test_ask__headers_drip_without_an_end__given_up() -> None:
+    """Every byte comes in time; the answer never does."""
+    closed, listener = threading.Event(), socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with suppress(OSError), listener.accept()[0] as connection:
+            connection.sendall(b"HTTP/1.1 200 OK\r\nx: ")
+            while not closed.wait(0.05):
+                connection.sendall(b"x")
+
+    threading.Thread(target=serve, daemon=True).start()
+    said: list[str] = []
+
+    def ask() -> None:
+        try:
+            slow = Endpoint(f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=0.5)
+            slow.ask("eth_blockNumber", [])
+        except NoAnswerError as error:
+            said.append(str(error))
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(20)
+    closed.set()
+    listener.close()
+    assert len(said) == 1
 
 
 @pytest.mark.parametrize(

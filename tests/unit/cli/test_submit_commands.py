@@ -84,7 +84,7 @@ def to(urls) -> list[str]:
 def test_submit__taken__receipts_are_saved_beside_the_file(assay, chain, three, predictions):
     result = assay("submit", predictions, "--model", MODEL, *to(three), "--json").result()
     saved = Path(result["receipts_file"])
-    assert saved == predictions.with_name("predictions.csv.receipts.json")
+    assert saved == predictions.with_name(f"predictions.csv.{ROUND}-{MODEL}.receipts.json")
     file = ReceiptsFile.model_validate_json(saved.read_bytes())
     assert {receipt.operator for receipt in file.submission.receipts} == SIGNERS
     assert file.submission.sha256 == result["sha256"]
@@ -94,7 +94,7 @@ def test_submit__taken__receipts_are_saved_beside_the_file(assay, chain, three, 
 def test_submit__for_people__each_receipt_and_where_they_are(assay, chain, three, predictions):
     out = assay("submit", predictions, "--model", MODEL, *to(three)).out
     assert out.count("signed a receipt: on time") == len(three)
-    assert "predictions.csv.receipts.json" in out.replace("\n", "")
+    assert f"predictions.csv.{ROUND}-{MODEL}.receipts.json" in out.replace("\n", "")
 
 
 def test_submit__after_the_close__said_to_be_late(assay, chain, three, predictions):
@@ -111,7 +111,7 @@ def test_submit__refused__no_receipts_file(assay, chain, three, predictions):
 
 
 def test_submit__receipts_cannot_be_saved__says_so(assay, chain, three, predictions):
-    predictions.with_name("predictions.csv.receipts.json").mkdir()
+    predictions.with_name(f"predictions.csv.{ROUND}-{MODEL}.receipts.json").mkdir()
     error = assay("submit", predictions, "--model", MODEL, *to(three), "--json").error()
     assert (error["code"], error["exit"]) == ("environment", Exit.ENVIRONMENT)
     assert "the operators took the file" in error["message"]

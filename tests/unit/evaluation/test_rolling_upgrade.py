@@ -7,7 +7,7 @@ from synthetic_round import inputs, read
 
 import oracle
 import oracle.cli
-import oracle.operator.run  # noqa: F401 - all that an operator's process loads
+import oracle.operator.run
 from oracle.evaluation.evaluate import Evaluation, evaluate
 from oracle.settlement.typed_data import Domain, digest
 

@@ -183,3 +183,14 @@ def test_found__the_round_before_is_replayed__the_honest_ones_still_count(ingest
         Shows(attested(OTHER_PEER, entry(1)), *LIST),
     )
     assert joined is not None
+
+
+def test_found__one_shows_what_no_contract_could_hold__the_others_still_count(ingest):
+    absurd = attested(PEER, entry(1)).model_copy(update={"at_risk": "9" * 78})
+    joined = found(
+        ingest,
+        Shows(absurd),
+        Shows(attested(PEER, entry(1)), *LIST),
+        Shows(attested(OTHER_PEER, entry(1)), *LIST),
+    )
+    assert joined is not None

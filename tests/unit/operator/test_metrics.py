@@ -83,15 +83,15 @@ def test_round__next_phase__the_one_before_is_gone() -> None:
 
 
 def test_ended__rounds_before__have_no_series_left() -> None:
-    metrics = Metrics(Sights(deadlines=DEADLINES))
+    metrics = Metrics(Sights(deadlines=DEADLINES, submissions=lambda number: 5 * number))
     for number in (7, 8):
         metrics.round(facts(number=number), (), 60)
         metrics.signatures(number, 2, 3)
         metrics.settled(number, 1, 4)
-        metrics.submissions(number, 5)
     metrics.ended(8)
     rounds = {dict(labels).get("round") for _, labels in samples(metrics)}
     assert rounds == {None, "8"}
+    assert value(metrics, "assay_round_submissions", round="8") == 40
     assert value(metrics, "assay_round_signatures", round="8") == 2
     assert value(metrics, "assay_round_signatures_needed", round="8") == 3
 

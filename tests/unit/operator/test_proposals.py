@@ -1,6 +1,6 @@
 """Operators sign only what enough of them have come to."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from ingest_world import IDENTITIES, PEER, ROUND, SELF, ChainStandIn
 from synthetic_round import RAW, entry, inputs, read
 
 from oracle.chain.signing import LocalSigner
-from oracle.evaluation.evaluate import RoundInputs
+from oracle.evaluation.evaluate import Entry, RoundInputs
 from oracle.operator.attesting import Attesting
 from oracle.operator.context import Context
 from oracle.operator.failpoints import Failpoint
@@ -17,6 +17,7 @@ from oracle.operator.inputs import Inputs
 from oracle.operator.intake import open_ingest
 from oracle.operator.proposals import Proposals
 from oracle.operator.sharing import Sharing
+from oracle.operator.targets import TargetDesk
 from oracle.operator.turns import Turns
 from oracle.settlement.manifest import TARGETS
 from oracle.settlement.receipts import SignedReceipt
@@ -52,13 +53,16 @@ class PeerStandIn:
     def proposal(self, _: int) -> bytes | None:
         return self.shown
 
+    def attestation(self, _: int) -> None:
+        """It signs nothing here."""
+
 
 class GivenInputs(Inputs):
     """A round's inputs that are given, not read; submissions' bytes come from the journal."""
 
     given: RoundInputs
 
-    def of(self, number: int) -> RoundInputs:
+    def of(self, number: int, entries: Sequence[Entry] | None = None) -> RoundInputs:
         return self.given
 
 
@@ -265,3 +269,14 @@ def test_evaluated__same_inputs__are_not_evaluated_twice() -> None:
     assert proposals.evaluated(changed, read) is not proposals.evaluated(given, read)
     more = replace(given, entries=[*given.entries, entry(13, sequence=9)])
     assert proposals.evaluated(more, read).manifest != proposals.evaluated(given, read).manifest
+
+
+def test_attest__others_disagree__asks_them_for_targets(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(TargetDesk, "fetch", lambda desk, peers, number: asked.append(number))
+    world.agree(NEEDED, bytes(32))
+    world.attesting.attest(ROUND)
+    assert world.signed is None
+    assert asked == [ROUND]

@@ -281,6 +281,13 @@ def test_equivocation__anything_less__convicts_nobody(second, signers, reason):
         check(equivocation(commit(), second, signers), facts())
 
 
+def test_equivocation__result_that_no_contract_could_hold__is_refused():
+    shown = equivocation(commit(), commit(at_risk=6))
+    absurd = shown.second.model_copy(update={"at_risk": "9" * 78})
+    with pytest.raises(EvidenceError, match="nobody's signature"):
+        check(shown.model_copy(update={"second": absurd}), facts())
+
+
 # ---------------------------------------------------------------------- bytes
 
 

@@ -149,3 +149,12 @@ def test_add__repeated_after_it_was_mined__stays_mined(store: TransactionStore) 
     store.mined(sent(0), 9, b"\xbb" * 32)
     store.add(sent(0))
     assert statuses(store) == {0: [(100, MINED)]}
+
+
+def test_add__new_one_with_the_nonce_of_the_same_call__refused(store: TransactionStore) -> None:
+    """Two processes make one call at once: the second must find the first's, not replace it."""
+    store.add(sent(0), new=True)
+    with pytest.raises(NonceTakenError):
+        store.add(sent(0, fee=101), new=True)
+    store.add(sent(0), new=True)  # the same once more, as after a lost answer
+    assert statuses(store) == {0: [(100, PENDING)]}
