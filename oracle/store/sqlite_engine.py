@@ -1,7 +1,9 @@
 """SQLite as an operator's database: WAL, synced at every commit."""
 
+import os
 import sqlite3
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +24,16 @@ def engine(path: Path, patience: float) -> Engine:
     made = create_engine(
         f"sqlite:///{path}", connect_args={"timeout": patience}, hide_parameters=True
     )
+    event.listen(made, "do_connect", lambda *_: _make_private(path))
     event.listen(made, "connect", _prepare)
     event.listen(made, "begin", _begin)
     return made
+
+
+def _make_private(path: Path) -> None:
+    """A new file is its owner's alone, and with it the log beside it; connecting tells errors."""
+    with suppress(OSError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
 
 
 def _prepare(connection: Any, _record: Any) -> None:

@@ -1,8 +1,13 @@
 """GET over HTTP from a server that may be slow, wrong or hostile."""
 
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -44,7 +49,7 @@ class Web:
         """An answer held in memory; None where there is none at ``path``."""
         started = time.monotonic()
         try:
-            with self.client.stream("GET", self._address(path)) as response:
+            with self._answer("GET", path) as response:
                 if not self._found(response, path):
                     return None
                 return self._body(response, path, limit, started)
@@ -70,7 +75,7 @@ class Web:
         headers = {"range": f"bytes={have}-"} if have else {}
         started = time.monotonic()
         try:
-            with self.client.stream("GET", self._address(path), headers=headers) as response:
+            with self._answer("GET", path, headers=headers) as response:
                 if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE and have:
                     to.unlink()
                     return self.download(path, to, size)
@@ -96,13 +101,45 @@ class Web:
         """Sends JSON; the answer, whatever it says, of at most 64 KiB."""
         started, headers = time.monotonic(), {"content-type": "application/json"}
         try:
-            with self.client.stream(
-                "POST", self._address(path), content=body, headers=headers
-            ) as response:
+            with self._answer("POST", path, content=body, headers=headers) as response:
                 said = self._body(response, path, _MAX_ANSWER, started)
                 return httpx.Response(response.status_code, content=said)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._silent(error) from None
+
+    @contextmanager
+    def _answer(self, method: str, path: str, **sent: Any) -> Iterator[httpx.Response]:
+        """An answer whose head is here; its body is read as it comes.
+
+        Asked for in a thread that is left alone when it takes too long: httpx has a time limit for
+        each read, and a server can send its headers byte by byte.
+        """
+        request = self.client.build_request(method, self._address(path), **sent)
+        answers: SimpleQueue[httpx.Response | Exception] = SimpleQueue()
+        given_up = threading.Event()
+
+        def send() -> None:
+            try:
+                answer = self.client.send(request, stream=True)
+            except Exception as error:  # noqa: BLE001, RUF100 - raised where it is waited for
+                answers.put(error)
+                return
+            answers.put(answer)
+            if given_up.is_set():
+                answer.close()
+
+        threading.Thread(target=send, daemon=True).start()
+        try:
+            answer = answers.get(timeout=_ANSWER_SECONDS)
+        except Empty:
+            given_up.set()
+            raise UnreachableError(f"{self.name}: {path} comes too slowly") from None
+        if isinstance(answer, Exception):
+            raise answer
+        try:
+            yield answer
+        finally:
+            answer.close()
 
     def _address(self, path: str) -> str:
         return f"{self.url.rstrip('/')}/{quote(path)}"

@@ -57,8 +57,7 @@ class Ticker:
 
     def __init__(self, mine: Callable[[], object]) -> None:
         self._mine = mine
-        self._going, self._ended = threading.Event(), threading.Event()
-        self._going.set()
+        self._mining, self._ended = threading.RLock(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="ticker")
 
     def start(self) -> None:
@@ -72,15 +71,12 @@ class Ticker:
     @contextmanager
     def held(self) -> Iterator[None]:
         """Time stands still on the chain, however long the block takes on a busy machine."""
-        self._going.clear()
-        try:
+        with self._mining:
             yield
-        finally:
-            self._going.set()
 
     def _run(self) -> None:
         while not self._ended.wait(TICK_SECONDS):
-            if self._going.is_set():
+            with self._mining:
                 self._mine()
 
 

@@ -20,7 +20,7 @@ from oracle.chain.pool import PoolWriter
 from oracle.chain.sender import Sender
 from oracle.chain.signing import LocalSigner
 from oracle.devnet.topology import ANNOUNCER
-from oracle.errors import AssayError
+from oracle.errors import AssayError, UnreachableError
 from oracle.operator.client import submit
 from oracle.settlement.typed_data import SPEC_HASH, Announcement, Domain
 from oracle.settlement.units import MILLIONTH, UNITS_PER_NMR
@@ -126,9 +126,12 @@ class FaultWorld:
             try:
                 seconds = self._round(fault)
                 text = fault.seen(self, self.number)
-            except (AssertionError, AssayError) as error:
+            except Exception as error:  # noqa: BLE001 - the other faults are played all the same
                 fault.give_up()
-                return Outcome(fault.name, False, str(error).split("\n")[0])
+                said = str(error).split("\n")[0]
+                expected = isinstance(error, (AssertionError, AssayError))
+                what = said if expected else f"{type(error).__name__}: {said}"
+                return Outcome(fault.name, False, what)
         return Outcome(fault.name, True, text, seconds, self.recovered)
 
     def _round(self, fault: Fault) -> float:
@@ -149,7 +152,10 @@ class FaultWorld:
 
         def settled() -> bool:
             fault.watch(self, number)
-            return self._head() > number
+            try:
+                return self._head() > number
+            except UnreachableError:  # the node is between two chains
+                return False
 
         seconds = await_until(settled, ROUND_SECONDS, f"the end of round {number}")
         fault.heal(self, number)

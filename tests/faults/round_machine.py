@@ -364,7 +364,7 @@ def held(operator: InProcessOperator) -> Owned:
     return owned([operator.running], outside)
 
 
-def growth(sizes: Mapping[int, Owned], tolerated: int = 64 * 1024) -> str:
+def growth(sizes: Mapping[int, Owned], tolerated: int = 128 * 1024) -> str:
     """How much an operator grew after its first hundred rounds, or "" for no more than noise."""
     first, last = min(sizes), max(sizes)
     grown = sizes[last].size - sizes[first].size

@@ -40,4 +40,5 @@ def test_rounds__random_faults__every_operator_signed_and_none_twice(played: Rou
 
 
 def test_rounds__more_of_them__an_operator_does_not_grow(played: RoundMachine):
-    assert growth({5: played.before, ROUNDS: played.after}, tolerated=8 * 1024) == ""
+    # What is remembered of kinds of statements comes in late; `make rounds` has a longer breath.
+    assert growth({5: played.before, ROUNDS: played.after}) == ""

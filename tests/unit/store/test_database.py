@@ -277,3 +277,13 @@ def test_open__unknown_database__said_so(server: postgres.Server) -> None:
 def test_open__not_a_number__input_error() -> None:
     with pytest.raises(InputError, match="not one that PostgreSQL understands"):
         Database.open("postgresql://u@[::1/db")
+
+
+def test_open__new_sqlite_file__readable_by_its_owner_only(tmp_path: Path) -> None:
+    Database.open(tmp_path / "journal.sqlite").close()
+    database = Database.open(tmp_path / "journal.sqlite")
+    with database.connect():
+        modes = {path.name: path.stat().st_mode & 0o077 for path in tmp_path.iterdir()}
+    database.close()
+    assert set(modes.values()) == {0}
+    assert "journal.sqlite-wal" in modes

@@ -80,8 +80,9 @@ def test_post__answer_drips__given_up() -> None:
         Web(url).post("x", b"{}")
 
 
-def test_small__much_is_allowed_and_it_drips__given_up_all_the_same() -> None:
-    with answering(dripping) as url, pytest.raises(UnreachableError, match="too slowly"):
+@pytest.mark.parametrize("answer", [dripping, dripping_headers])
+def test_small__much_is_allowed_and_it_drips__given_up_all_the_same(answer: Answer) -> None:
+    with answering(answer) as url, pytest.raises(UnreachableError, match="too slowly"):
         Web(url).small("x", 2**30)
 
 
