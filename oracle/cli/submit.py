@@ -7,7 +7,7 @@ import click
 from oracle.chain.pool import PoolWriter
 from oracle.cli.options import with_writer
 from oracle.cli.output import Output, with_output
-from oracle.errors import EnvironmentLacksError, InputError
+from oracle.errors import EnvironmentLacksError, InputError, RefusedError
 from oracle.settlement.typed_data import Domain
 from oracle.store.artefacts import write_file
 
@@ -59,6 +59,9 @@ def command(
     where = writer.reader.addresses
     number = number or writer.reader.target()
     domain = Domain(where.chain_id, where.pool)
+    announced = writer.reader.announced(number)
+    if announced is None:
+        raise RefusedError(f"round {number} is not announced", "see `assay round list`")
     sent = submit(
         raw,
         number,
@@ -68,6 +71,7 @@ def command(
         list(operators) or operator_urls(),
         writer.reader.receipts_needed(number),
         writer.reader.signers(number),
+        range(announced.opens, announced.closes + announced.horizon),
         recipient,
     )
     proof = file.with_name(f"{file.name}.{number}-{model}.receipts.json")
@@ -78,9 +82,8 @@ def command(
             f"the operators took the file, but {proof} cannot be written: {error.strerror}",
             "without their receipts nothing can be proven; send it again from another folder",
         ) from None
-    announced = writer.reader.announced(sent.key.round)
     for url, receipt in sent.receipts.items():
-        late = announced is None or receipt.received >= announced.closes
+        late = receipt.received >= announced.closes
         out.say(
             f"[green]ok[/] {url} signed a receipt: {'late, not at risk' if late else 'on time'}"
         )

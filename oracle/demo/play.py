@@ -240,11 +240,14 @@ class Demo:
         urls = [operator.url for operator in self.options.topology.operators]
         needed = self.reader.receipts_needed(_ROUND)
         signers = self.reader.members(_ROUND)
+        times = range(self.announced.opens, self.announced.closes + self.announced.horizon)
         taken = 0
         for player in players:
             owner = self._writer(player.staker).sender.signer
             try:
-                submit(player.raw, _ROUND, player.model, owner, domain, urls, needed, signers)
+                submit(
+                    player.raw, _ROUND, player.model, owner, domain, urls, needed, signers, times
+                )
                 taken += 1
             except AssayError as error:
                 player.refusal = error.message

@@ -66,6 +66,19 @@ class Accord:
                 return joined
         return None
 
+    def leading_to(self, number: int, manifest: bytes) -> Joined | None:
+        """What is in force, from whichever peer's receipts lead to it; None while none do.
+
+        No signatures are counted: that it is in force, the chain says.
+        """
+        if not self.context.turns.is_time(number, "accord in force"):
+            return None
+        for peer in self.context.peers:
+            joined = self._of(number, peer)
+            if joined and joined.result.manifest.digest() == manifest:
+                return joined
+        return None
+
     def _signer(self, item: Attestation) -> str | None:
         return recover(item.commit, self.context.domain, item.signature)
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from oracle.chain.signing import Signer, sign
 from oracle.errors import AssayError, InputError, RefusedError, UnreachableError
+from oracle.operator.bounded import PLAIN, BoundsError, bounded_body
 from oracle.operator.cards import is_genuine
 from oracle.operator.wrapping import MAX_BYTES
 from oracle.settlement.receipts import SignedReceipt
@@ -30,6 +32,10 @@ from oracle.settlement.wire import (
 from oracle.store.sealing import Identity, SealError, is_recipient, seal
 
 _TIMEOUT = httpx.Timeout(60.0, connect=5.0)
+# For a file to be sent and its whole answer to come, headers included: an operator that sends a
+# byte now and then must not keep the sender from counting the others' receipts.
+_ANSWER_SECONDS = 120.0
+_MAX_ANSWER = 2**16
 _MAX_HISTORY = 8 * 2**20
 _T = TypeVar("_T")
 _M = TypeVar("_M", bound=BaseModel)
@@ -37,7 +43,7 @@ _M = TypeVar("_M", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """Receipts by operator URL, and why the others gave none."""
+    """Receipts by operator URL, one an operator, and why the others gave none."""
 
     key: Submission
     signature: bytes
@@ -63,9 +69,11 @@ def submit(
     operators: Sequence[str],
     needed: int,
     signers: Collection[str],
+    times: range,
     recipient: str = "",
 ) -> Sent:
-    """Sends ``raw`` to every operator; raises unless ``needed`` of them sign a receipt.
+    """Sends ``raw`` to every operator; raises unless ``needed`` of them sign a receipt of ``times``,
+    the block times from the round's opening to the end of its horizon: no other counts.
 
     It is encrypted to those of ``signers``, the round's operators, that show a card at
     ``operators``. They share among each other what they accepted. ``recipient`` is an age
@@ -90,13 +98,31 @@ def submit(
         signer = recover(signed, domain, unhex(receipt.signature))
         if signer != receipt.operator or signer not in signers:
             raise UnreachableError(f"{url} answered with a receipt that no operator signed")
+        if receipt.received not in times:
+            raise UnreachableError(
+                f"{url} answered with a receipt of {receipt.received}, when the round took no files"
+            )
         return receipt
 
-    receipts, refusals = _of_all(urls, send)
-    sent = Sent(key, signature, receipts, {**failures, **refusals})
+    answers, refusals = _of_all(urls, send)
+    receipts, repeated = _by_operator(answers)
+    sent = Sent(key, signature, receipts, {**failures, **refusals, **repeated})
     if len(receipts) < needed:
         raise _too_few(sent, needed)
     return sent
+
+
+def _by_operator(
+    answers: Mapping[str, ReceiptMessage],
+) -> tuple[dict[str, ReceiptMessage], dict[str, AssayError]]:
+    """The first receipt in time of each operator by URL, and why the other URLs' do not count."""
+    kept: dict[str, str] = {}
+    repeated: dict[str, AssayError] = {}
+    for url in sorted(answers, key=lambda url: answers[url].received):
+        first = kept.setdefault(answers[url].operator, url)
+        if first != url:
+            repeated[url] = RefusedError(f"{url} is the operator of {first}: one receipt counts")
+    return {url: answers[url] for url in answers if url not in repeated}, repeated
 
 
 def _too_few(sent: Sent, needed: int) -> AssayError:
@@ -142,7 +168,7 @@ def vaults(
 
     def look(url: str) -> TargetsMessage | None:
         answer = _request(url, "GET", f"/rounds/{round_number}/targets")
-        if answer.status_code == httpx.codes.NOT_FOUND:
+        if answer.status == httpx.codes.NOT_FOUND:
             return None
         return _parsed(url, answer, httpx.codes.OK, TargetsMessage)
 
@@ -163,11 +189,12 @@ def history(
         "asked_at": asked_at,
         "signature": "0x" + sign(owner, request, domain).hex(),
     }
-    answer = _request(operator, "GET", f"/models/{model}/diagnostics", params=parameters)
-    if answer.status_code != httpx.codes.OK:
+    path = f"/models/{model}/diagnostics"
+    answer = _request(operator, "GET", path, _MAX_HISTORY, params=parameters)
+    if answer.status != httpx.codes.OK:
         raise _refusal(operator, answer)
     try:
-        found: list[dict[str, Any]] = json.loads(identity.open(answer.content[:_MAX_HISTORY]))
+        found: list[dict[str, Any]] = json.loads(identity.open(answer.content))
     except (SealError, ValueError):
         raise UnreachableError(f"operator {operator} answered with no history") from None
     return found
@@ -221,18 +248,47 @@ def _post(url: str, path: str, parameters: Mapping[str, Any], body: bytes, kind:
     return _parsed(url, answer, httpx.codes.CREATED, kind)
 
 
-def _request(url: str, method: str, path: str, **more: Any) -> httpx.Response:
-    try:
-        return httpx.request(method, f"{url.rstrip('/')}{path}", timeout=_TIMEOUT, **more)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise UnreachableError(
-            f"operator {url} does not answer ({type(error).__name__})",
-            "try again, or send to another operator",
-        ) from None
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    content: bytes
 
 
-def _parsed(url: str, answer: httpx.Response, status: int, kind: type[_M]) -> _M:
-    if answer.status_code != status:
+def _request(
+    url: str, method: str, path: str, limit: int = _MAX_ANSWER, **more: Any
+) -> _Answer:
+    """The whole answer, at most ``limit`` bytes; raises ``UnreachableError`` without one."""
+    answers: list[_Answer] = []
+    errors: list[str] = []
+
+    def ask() -> None:
+        try:
+            answers.append(_streamed(method, f"{url.rstrip('/')}{path}", limit, more))
+        except BoundsError:
+            errors.append("its answer is too large or too slow")
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            errors.append(type(error).__name__)
+
+    # In a thread of its own, since the library bounds each wait for a byte, not their sum.
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(_ANSWER_SECONDS)
+    if answers:
+        return answers[0]
+    why = errors[0] if errors else f"no whole answer in {_ANSWER_SECONDS:.0f} s"
+    raise UnreachableError(
+        f"operator {url} does not answer ({why})", "try again, or send to another operator"
+    )
+
+
+def _streamed(method: str, url: str, limit: int, more: Mapping[str, Any]) -> _Answer:
+    deadline = time.monotonic() + _ANSWER_SECONDS
+    with httpx.stream(method, url, timeout=_TIMEOUT, headers=PLAIN, **more) as response:
+        return _Answer(response.status_code, bounded_body(response, limit, deadline))
+
+
+def _parsed(url: str, answer: _Answer, status: int, kind: type[_M]) -> _M:
+    if answer.status != status:
         raise _refusal(url, answer)
     try:
         return kind.model_validate_json(answer.content)
@@ -242,11 +298,11 @@ def _parsed(url: str, answer: httpx.Response, status: int, kind: type[_M]) -> _M
         ) from None
 
 
-def _refusal(url: str, answer: httpx.Response) -> AssayError:
+def _refusal(url: str, answer: _Answer) -> AssayError:
     try:
-        error = answer.json()["error"]
+        error = json.loads(answer.content)["error"]
         text, fix = str(error["message"]), str(error["fix"])
-    except (ValueError, KeyError, TypeError):
-        return UnreachableError(f"operator {url} answered with status {answer.status_code}")
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return UnreachableError(f"operator {url} answered with status {answer.status}")
     kinds = {422: InputError, 503: UnreachableError}
-    return kinds.get(answer.status_code, RefusedError)(text, fix)
+    return kinds.get(answer.status, RefusedError)(text, fix)

@@ -1,6 +1,7 @@
 """The artefacts of a round that was committed without this operator: evaluated, and kept if equal.
 
-So an operator that was away can settle, show the round, and answer a challenge of it.
+Where the receipts held here lead elsewhere, those of an operator that came to it are taken. So an
+operator that was away can settle, show the round, and answer a challenge of it.
 """
 
 from dataclasses import dataclass, field
@@ -32,19 +33,27 @@ class Following:
             return
         if not self.sharing.synchronise(number, f"follow {manifest.hex()}"):
             return
-        result = self.attesting.evaluated(number)
+        result, receipts = self.attesting.evaluated(number), None
         own = result.manifest.digest()
         if own != manifest:
-            if self._differs.get(number) != (own, manifest):
-                self._differs[number] = (own, manifest)
-                _log.error("the committed result is not mine", round=number, mine=own.hex())
-            return
+            self._say_once(number, own, manifest)
+            # It was come to without a receipt that is held here, or with other targets.
+            self.context.ingest.desk.fetch(self.context.peers, number)
+            joined = self.attesting.accord.leading_to(number, manifest)
+            if joined is None:
+                return
+            result, receipts = joined.result, joined.receipts
         folder = self.context.folder(number)
         beside = follower(folder)
         move_aside(beside)
-        self.attesting.publish(beside, number, result)
+        self.attesting.publish(beside, number, result, receipts)
         replace_by(folder, beside, self.context.at)
         _log.info("followed", round=number)
+
+    def _say_once(self, number: int, own: bytes, manifest: bytes) -> None:
+        if self._differs.get(number) != (own, manifest):
+            self._differs[number] = (own, manifest)
+            _log.error("the committed result is not mine", round=number, mine=own.hex())
 
     def forget_before(self, number: int) -> None:
         self._differs = {n: kept for n, kept in self._differs.items() if n >= number}

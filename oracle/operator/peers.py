@@ -10,6 +10,7 @@ import httpx
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
+from oracle.operator.bounded import PLAIN, BoundsError, bounded_body
 from oracle.settlement.confirmation import ConfirmationMessage
 from oracle.settlement.evidence import MAX_BYTES as MAX_EVIDENCE
 from oracle.settlement.wire import AttestationMessage, ProposalMessage, SubmissionMessage, unhex
@@ -35,8 +36,7 @@ class Peer:
     def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
         self.url = url
         self._clock = clock
-        # No compression: a few bytes of it may stand for more than memory holds.
-        self._client = httpx.Client(timeout=_TIMEOUT, headers={"accept-encoding": "identity"})
+        self._client = httpx.Client(timeout=_TIMEOUT, headers=PLAIN)
         self._pause = 0.0
         self._silent_until = float("-inf")
         self._asking: threading.Thread | None = None
@@ -108,7 +108,7 @@ class Peer:
             answer.append(self._streamed(path, limit))
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             _log.debug("no answer", peer=self.url, path=path, error=type(error).__name__)
-        except _BoundsError:
+        except BoundsError:
             _log.warning("answer too large or too slow", peer=self.url, path=path)
 
     def _streamed(self, path: str, limit: int) -> bytes | None:
@@ -116,16 +116,7 @@ class Peer:
         with self._client.stream("GET", self.url + path) as response:
             if response.status_code != httpx.codes.OK:
                 return None
-            body = bytearray()
-            for piece in response.iter_raw():
-                body += piece
-                if len(body) > limit or time.monotonic() > deadline:
-                    raise _BoundsError
-            return bytes(body)
-
-
-class _BoundsError(Exception):
-    """An answer is larger, or takes longer, than it may."""
+            return bounded_body(response, limit, deadline)
 
 
 def _seconds(limit: int) -> float:

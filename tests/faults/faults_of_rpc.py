@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fault_net import Member
+import httpx
+from fault_net import Member, await_until
 from fault_rounds import Fault, FaultWorld
 from faulty_rpc import FaultyRpc
 
@@ -58,7 +59,10 @@ class BrokenEndpoints(Fault):
 
 
 class BrokenButOne(BrokenEndpoints):
-    """All endpoints of every operator but its last one."""
+    """All endpoints of every operator but its last one, all of which it trusts before."""
+
+    def before(self, world: FaultWorld, number: int) -> None:
+        await_until(lambda: all(map(_trusts_all, world.net.members)), 90, "endpoints in use again")
 
     def chosen(self, world: FaultWorld, number: int) -> list[FaultyRpc]:
         return [proxy for member in world.net.members for proxy in member.proxies[:-1]]
@@ -92,6 +96,13 @@ class LyingEndpoint(BrokenEndpoints):
         missing = {m.name for m in world.net.members} - set(self.outvoted)
         assert not missing, f"not outvoted at {', '.join(sorted(missing))}"
         return "outvoted and kept out at all operators"
+
+
+def _trusts_all(member: Member) -> bool:
+    """Whether the operator holds all its endpoints to be healthy."""
+    shown = httpx.get(f"{member.url}/metrics", timeout=5).text.splitlines()
+    lines = [line for line in shown if line.startswith("assay_rpc_healthy{")]
+    return len(lines) == ENDPOINTS and all(line.endswith(" 1.0") for line in lines)
 
 
 _BROKEN: Mapping[str, tuple[bool, Mapping[str, Mapping[str, Any]]]] = {

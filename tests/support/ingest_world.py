@@ -31,6 +31,7 @@ from oracle.tournaments.universe import targets_bytes, universe_bytes
 
 ROUND, OPENS, CLOSES = ANNOUNCEMENT.round, ANNOUNCEMENT.opens, ANNOUNCEMENT.closes
 DUE = CLOSES + ANNOUNCEMENT.horizon
+TIMES = range(OPENS, DUE)
 CHAIN_ID = 731371
 DOMAIN = Domain(CHAIN_ID, POOL)
 ADDRESSES = Addresses(

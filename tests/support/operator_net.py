@@ -124,7 +124,8 @@ class OperatorNet:
         write_file(self.devnet.data / str(number) / "targets.csv", self.data[number].targets)
 
     def submit(self, number: int, model: int, to: Sequence[Operator] | None = None) -> Sent:
-        where = self.reader.addresses
+        where, announced = self.reader.addresses, self.reader.announced(number)
+        assert announced is not None
         return submit(
             self.data[number].predictions(model % 4),
             number,
@@ -134,6 +135,7 @@ class OperatorNet:
             [operator.url for operator in to or self.operators],
             self.reader.receipts_needed(number),
             self.reader.members(number),
+            range(announced.opens, announced.closes + announced.horizon),
         )
 
     def folder(self, operator: Operator, number: int) -> Path:

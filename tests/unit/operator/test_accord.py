@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -29,6 +29,7 @@ from synthetic_round import ANNOUNCEMENT, ORACLE
 
 from oracle.evaluation.evaluate import Entry
 from oracle.operator.accord import Accord, Joined
+from oracle.operator.following import Following
 from oracle.operator.ingest import Ingest
 from oracle.operator.turns import Turns
 from oracle.settlement.receipts import SignedReceipt
@@ -54,6 +55,14 @@ def item(sequence: int, *by: LocalAccount, received: int = OPENS) -> SubmissionM
     return submission_message(key, signed(key, OWNER), receipts)
 
 
+@dataclass(frozen=True)
+class ManifestStandIn:
+    hashed: bytes
+
+    def digest(self) -> bytes:
+        return self.hashed
+
+
 def result_of(entries: list[Entry], _: object = None) -> Any:
     """A result that depends on every entry."""
     hashed = hashlib.sha256(repr(entries).encode()).digest()
@@ -70,7 +79,7 @@ def result_of(entries: list[Entry], _: object = None) -> Any:
         manifest=hashed,
         meta_root=bytes(32),
     )
-    return SimpleNamespace(commit=commit)
+    return SimpleNamespace(commit=commit, manifest=ManifestStandIn(hashed))
 
 
 def entry(sequence: int, on_time: bool = True) -> Entry:
@@ -97,6 +106,9 @@ class Shows:
     def submissions(self, number: int) -> list[SubmissionMessage]:
         return self.items
 
+    def read(self, *_: object) -> None:
+        """No targets."""
+
 
 @pytest.fixture
 def ingest(tmp_path: Path) -> Iterator[Ingest]:
@@ -109,8 +121,9 @@ def ingest(tmp_path: Path) -> Iterator[Ingest]:
     made.journal.database.close()
 
 
-def found(ingest: Ingest, *peers: Shows) -> Joined | None:
+def accord(ingest: Ingest, *peers: Shows, **more: Any) -> Accord:
     context: Any = SimpleNamespace(
+        **more,
         ingest=ingest,
         journal=ingest.journal,
         peers=peers,
@@ -124,8 +137,12 @@ def found(ingest: Ingest, *peers: Shows) -> Joined | None:
     inputs: Any = SimpleNamespace(
         closes=lambda number: CLOSES, of=lambda number, entries: entries, read=lambda number: None
     )
+    return Accord(context, inputs, result_of)
+
+
+def found(ingest: Ingest, *peers: Shows) -> Joined | None:
     own = digest(result_of([entry(1), entry(2)]).commit, DOMAIN)
-    return Accord(context, inputs, result_of).found(ROUND, own)
+    return accord(ingest, *peers).found(ROUND, own)
 
 
 LIST = (item(1, PEER, OTHER_PEER), item(2, PEER))
@@ -194,3 +211,55 @@ def test_found__one_shows_what_no_contract_could_hold__the_others_still_count(in
         Shows(attested(OTHER_PEER, entry(1)), *LIST),
     )
     assert joined is not None
+
+
+# ---------------------------------------------------------------------- following the commit
+
+
+def _named(receipt: SignedReceipt) -> tuple[int, str]:
+    return receipt.key.sequence, receipt.operator
+
+
+class AttestingStandIn:
+    """By what is held here, both submissions count."""
+
+    def __init__(self, made: Accord) -> None:
+        self.accord = made
+
+    def evaluated(self, number: int) -> Any:
+        return result_of([entry(1), entry(2)])
+
+    def publish(self, folder: Path, number: int, result: Any, receipts: Any = None) -> None:
+        folder.mkdir()
+        (folder / "manifest").write_bytes(result.manifest.digest())
+        senders = "all" if receipts is None else sorted(map(_named, receipts))
+        (folder / "receipts").write_text(str(senders))
+
+
+def follow(tmp_path: Path, ingest: Ingest, *peers: Shows) -> Path:
+    """The round's folder after a round with the first submission alone was committed."""
+    folder = tmp_path / "rounds" / str(ROUND)
+    folder.parent.mkdir()
+    made = accord(ingest, *peers, folder=lambda number: folder, at=lambda where: None)
+    attesting: Any = AttestingStandIn(made)
+    synchronised: Any = SimpleNamespace(synchronise=lambda number, what: True)
+    confirming: Any = SimpleNamespace(put_in_force=lambda number, manifest: False)
+    following = Following(made.context, attesting, synchronised, confirming)
+    following.follow(ROUND, result_of([entry(1)]).manifest.digest())
+    return folder
+
+
+def test_follow__committed_without_a_receipt_held_here__has_what_a_signers_list_leads_to(
+    tmp_path, ingest
+):
+    """One that lies shows no list that leads there, and one signer that does is enough."""
+    liar = Shows(attested(PEER, entry(1)), item(1, PEER, OTHER_PEER), item(2, PEER, OTHER_PEER))
+    folder = follow(tmp_path, ingest, liar, Shows(attested(OTHER_PEER, entry(1)), *LIST))
+    assert (folder / "manifest").read_bytes() == result_of([entry(1)]).manifest.digest()
+    listed = sorted([(1, PEER.address), (1, OTHER_PEER.address), (2, PEER.address)])
+    assert (folder / "receipts").read_text() == str(listed)
+
+
+def test_follow__nobodys_receipts_lead_to_the_commit__no_folder(tmp_path, ingest):
+    both = Shows(None, item(1, PEER, OTHER_PEER), item(2, PEER, OTHER_PEER))
+    assert not follow(tmp_path, ingest, both, Shows(None)).exists()

@@ -21,6 +21,7 @@ from ingest_world import (
     SELF,
     SIGNERS,
     TARGETS_RAW,
+    TIMES,
     ChainStandIn,
     new_ingest,
     plain_files,
@@ -65,7 +66,7 @@ def play(chain: ChainStandIn, mine: Ingest, first: str, theirs: Ingest, second: 
     for one, url in ((mine, second), (theirs, first)):
         one.cards.refresh([Peer(url)], chain)
     recipient = Identity.new().recipient
-    submit(RAW, ROUND, MODEL, LocalSigner(OWNER), DOMAIN, [first], 1, SIGNERS, recipient)
+    submit(RAW, ROUND, MODEL, LocalSigner(OWNER), DOMAIN, [first], 1, SIGNERS, TIMES, recipient)
     put_targets(TARGETS_RAW, ROUND, DUE, LocalSigner(PROVIDER), DOMAIN, [second], SIGNERS)
     chain.now = CLOSES
     mine.desk.fetch([Peer(second)], ROUND)
@@ -119,7 +120,7 @@ def test_answers__before_and_after_the_close__no_row_of_a_file(chain, pair):
 
 def test_answers__before_the_close__nobody_learns_which_model_has_sent(chain, pair):
     mine, first, *_ = pair
-    submit(RAW, ROUND, MODEL, LocalSigner(OWNER), DOMAIN, [first], 1, SIGNERS)
+    submit(RAW, ROUND, MODEL, LocalSigner(OWNER), DOMAIN, [first], 1, SIGNERS, TIMES)
     chain.now = CLOSES - 1
     sha256 = next(iter(plain_files(mine))).sha256.hex()
     secrets = [OWNER.address.lower().encode(), sha256.encode(), b'"model"']

@@ -22,6 +22,7 @@ from ingest_world import (
     SIGNERS,
     STRANGER,
     TARGETS_RAW,
+    TIMES,
     ChainStandIn,
     kept,
     new_ingest,
@@ -57,7 +58,7 @@ def three(tmp_path: Path, chain: ChainStandIn) -> Iterator[dict[str, Ingest]]:
 
 
 def send(urls, needed: int = 2, raw: bytes = RAW, **more):
-    return submit(raw, ROUND, MODEL, BY_OWNER, DOMAIN, list(urls), needed, SIGNERS, **more)
+    return submit(raw, ROUND, MODEL, BY_OWNER, DOMAIN, list(urls), needed, SIGNERS, TIMES, **more)
 
 
 def test_submit__to_all__each_keeps_the_file_and_signs(three):
@@ -138,7 +139,7 @@ def test_submit__card_not_signed_by_that_operator__gets_no_file(three, who):
 def test_submit__revoked_operator__gets_no_file(three):
     url, ingest = next(iter(three.items()))
     signers = SIGNERS - {ingest.signer.address}
-    sent = submit(RAW, ROUND, MODEL, BY_OWNER, DOMAIN, list(three), 2, signers)
+    sent = submit(RAW, ROUND, MODEL, BY_OWNER, DOMAIN, list(three), 2, signers, TIMES)
     assert set(sent.failures) == {url}
     assert kept(ingest) == []
 
