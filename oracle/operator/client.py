@@ -32,9 +32,9 @@ from oracle.settlement.wire import (
 from oracle.store.sealing import Identity, SealError, is_recipient, seal
 
 _TIMEOUT = httpx.Timeout(60.0, connect=5.0)
-# For a file to be sent and its whole answer to come, headers included: an operator that sends a
-# byte now and then must not keep the sender from counting the others' receipts.
-_ANSWER_SECONDS = 120.0
+# For a whole answer, headers included, and what is sent before it: an operator that sends a byte now
+# and then must not keep the sender from the others.
+_SECONDS = {"GET": 30.0, "POST": 120.0}
 _MAX_ANSWER = 2**16
 _MAX_HISTORY = 8 * 2**20
 _T = TypeVar("_T")
@@ -254,9 +254,7 @@ class _Answer:
     content: bytes
 
 
-def _request(
-    url: str, method: str, path: str, limit: int = _MAX_ANSWER, **more: Any
-) -> _Answer:
+def _request(url: str, method: str, path: str, limit: int = _MAX_ANSWER, **more: Any) -> _Answer:
     """The whole answer, at most ``limit`` bytes; raises ``UnreachableError`` without one."""
     answers: list[_Answer] = []
     errors: list[str] = []
@@ -272,17 +270,17 @@ def _request(
     # In a thread of its own, since the library bounds each wait for a byte, not their sum.
     asking = threading.Thread(target=ask, daemon=True)
     asking.start()
-    asking.join(_ANSWER_SECONDS)
+    asking.join(_SECONDS[method])
     if answers:
         return answers[0]
-    why = errors[0] if errors else f"no whole answer in {_ANSWER_SECONDS:.0f} s"
+    why = errors[0] if errors else f"no whole answer in {_SECONDS[method]:.0f} s"
     raise UnreachableError(
         f"operator {url} does not answer ({why})", "try again, or send to another operator"
     )
 
 
 def _streamed(method: str, url: str, limit: int, more: Mapping[str, Any]) -> _Answer:
-    deadline = time.monotonic() + _ANSWER_SECONDS
+    deadline = time.monotonic() + _SECONDS[method]
     with httpx.stream(method, url, timeout=_TIMEOUT, headers=PLAIN, **more) as response:
         return _Answer(response.status_code, bounded_body(response, limit, deadline))
 

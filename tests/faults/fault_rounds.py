@@ -208,7 +208,7 @@ class FaultWorld:
     def _submit(self, number: int, members: list[Member]) -> None:
         """One file of every model but a few, to all ``members``."""
         data = RoundFiles.of(number)
-        operators = self.reader.operators()
+        operators, announced = self.reader.operators(), self.audit.announced[number]
         for player in self.players:
             for model in player.models:
                 if self.dice.random() < 0.2:
@@ -223,6 +223,7 @@ class FaultWorld:
                     [member.url for member in members],
                     self.audit.needed_receipts,
                     operators,
+                    range(announced.opens, announced.closes + announced.horizon),
                 )
                 self.audit.sent_by_client(sent, raw)
 

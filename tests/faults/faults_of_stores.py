@@ -57,6 +57,7 @@ class KilledWriting(Fault):
 
     def _send(self, player: Player, model: int, raw: bytes) -> Sent:
         world = self.world
+        announced = world.audit.announced[self.number]
         sent = submit(
             raw,
             self.number,
@@ -66,6 +67,7 @@ class KilledWriting(Fault):
             [member.url for member in world.net.members],
             world.audit.needed_receipts,
             [member.account.address for member in world.net.members],
+            range(announced.opens, announced.closes + announced.horizon),
         )
         with self.lock:
             receipt = sent.receipts.get(self.victim.url)

@@ -1,9 +1,14 @@
 """What a submitter's client and a provider's do, against operators' real HTTP servers."""
 
+import contextlib
+import gzip
 import json
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -13,6 +18,7 @@ from ingest_world import (
     DOMAIN,
     DUE,
     MODEL,
+    OPENS,
     OPERATORS,
     OWNER,
     PROVIDER,
@@ -25,17 +31,21 @@ from ingest_world import (
     TIMES,
     ChainStandIn,
     kept,
+    key_of,
     new_ingest,
     plain_files,
     served,
+    signed,
 )
 from synthetic_round import INVALID, POOL
 
 from oracle.chain.signing import LocalSigner, sign
 from oracle.errors import InputError, RefusedError, UnreachableError
+from oracle.operator import client
 from oracle.operator.client import history, put_targets, submit, vaults
 from oracle.operator.ingest import MAX_BYTES, Ingest
 from oracle.operator.peers import Peer
+from oracle.settlement.receipts import SignedReceipt
 from oracle.settlement.typed_data import Card, recover
 from oracle.settlement.wire import ReceiptsFile, card_message, receipt_of, unhex
 from oracle.store.sealing import Identity
@@ -142,6 +152,85 @@ def test_submit__revoked_operator__gets_no_file(three):
     sent = submit(RAW, ROUND, MODEL, BY_OWNER, DOMAIN, list(three), 2, signers, TIMES)
     assert set(sent.failures) == {url}
     assert kept(ingest) == []
+
+
+# ---------------------------------------------------------------------- operators that lie
+
+
+@pytest.mark.parametrize("received", [OPENS - 1, DUE, 2**60])
+def test_submit__receipt_of_a_time_when_no_file_was_taken__does_not_count(three, received):
+    """Such a receipt is no evidence: whoever relied on it could be left out."""
+    (url, liar), (other, _), _ = three.items()
+
+    def accept(raw: bytes, number: int, model: int, sequence: int, signature: bytes):
+        key = key_of(sequence=sequence)
+        by_liar = signed(receipt_of(key, received), SELF)
+        return SignedReceipt(key, SELF.address, received, by_liar)
+
+    liar.accept = accept
+    with pytest.raises(RefusedError, match=f"1 operators took the file, 2 must; {url}"):
+        send([url, other])
+    assert "when the round took no files" in send(three).failures[url].message
+
+
+def test_submit__one_operator_at_two_urls__its_receipt_counts_once(three):
+    (url, ingest), (other, _), _ = three.items()
+    with served(ingest) as again:
+        with pytest.raises(RefusedError, match="1 operators took the file, 2 must"):
+            send([url, again])
+        sent = send([url, again, other])
+    assert len(sent.failures) == 1
+    receipts = sent.file(DOMAIN).submission.receipts
+    assert len({receipt.operator for receipt in receipts}) == len(receipts) == 2
+
+
+class Liar(BaseHTTPRequestHandler):
+    """Answers with more than memory should hold, packed or plain, or byte by byte."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        way = self.path.split("/")[1]
+        packed = gzip.compress(b" " * 2**24)
+        if way == "packed":
+            self.send_header("Content-Encoding", "gzip")
+            self.send_header("Content-Length", str(len(packed)))
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            if way == "packed":
+                self.wfile.write(packed)
+            while way == "large":
+                self.wfile.write(bytes(2**16))
+            while way == "slow":
+                self.wfile.write(b" ")
+                time.sleep(0.02)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def liar() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Liar)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.mark.parametrize("way", ["large", "slow"])
+def test_submit__answer_without_end__the_others_take_the_file(three, liar, way, monkeypatch):
+    monkeypatch.setitem(client._SECONDS, "GET", 1.0)
+    sent = send([f"{liar}/{way}", *three])
+    assert set(sent.receipts) == set(three)
+    assert "does not answer" in sent.failures[f"{liar}/{way}"].message
+
+
+def test_submit__answer_packed_though_not_asked_for__is_not_unpacked(three, liar):
+    asked = f"{liar}/packed"
+    assert "answered with no card" in send([asked, *three]).failures[asked].message
 
 
 # ---------------------------------------------------------------------- targets

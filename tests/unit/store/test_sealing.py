@@ -101,7 +101,11 @@ def test_identity__file_without_one__named_error(tmp_path: Path, content: str):
         Identity.load(path)
 
 
-@pytest.mark.parametrize("text", ["", "age1", "age1" + "q" * 58, MINE.recipient[:-1], "ssh-rsa A"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "age1", "age1" + "q" * 58, MINE.recipient[:-1], "ssh-rsa A"],
+    ids=["nothing", "too short", "wrong checksum", "cut off", "another kind"],
+)
 def test_is_recipient__anything_else__false(text: str):
     assert is_recipient(MINE.recipient)
     assert not is_recipient(text)
