@@ -1,11 +1,13 @@
 """``make faults``: a round for every fault on real processes, and a table of what came of them.
 
     make faults ARGS="--only kill --list"
+    make faults ARGS="--rounds 100 --seed 1"     so many rounds, each with a fault drawn by chance
 
 Exits with an error if anything went otherwise than without the fault.
 """
 
 import argparse
+import random
 import re
 import sys
 import tempfile
@@ -22,9 +24,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="faults whose name has this in it, a pattern")
     parser.add_argument("--list", action="store_true", help="print the names and do nothing")
+    parser.add_argument("--rounds", type=int, help="so many rounds with faults drawn by chance")
+    parser.add_argument("--seed", type=int, default=1, help="of the draw")
     parser.add_argument("--keep", type=Path, help="folder for logs and files, kept")
     options = parser.parse_args()
     chosen = [fault for fault in FAULTS if re.search(options.only, fault.name)]
+    if options.rounds:
+        # Those of one net, which then goes through all the rounds, as long as none spoils it.
+        drawn = [f for f in chosen if f.endpoints == Fault.endpoints and not f.spoils]
+        chosen = random.Random(options.seed).choices(drawn, k=options.rounds)
     if options.list:
         print("\n".join(fault.name for fault in chosen))
         return 0
