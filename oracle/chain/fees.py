@@ -6,6 +6,8 @@ from web3 import Web3
 from web3.exceptions import Web3RPCError
 
 GWEI = 10**9
+MOST_TIP = 200 * GWEI
+"""The most that a node's word alone makes anybody offer as a tip: it is paid in full."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ def next_base_fee(web3: Web3) -> int:
 
 def market(web3: Web3, base: int | None = None) -> Fees:
     """An offer that stays good while the base fee doubles."""
-    tip = web3.eth.max_priority_fee
+    tip = min(web3.eth.max_priority_fee, MOST_TIP)
     base = next_base_fee(web3) if base is None else base
     return Fees(2 * base + tip, tip)
 

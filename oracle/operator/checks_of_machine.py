@@ -199,7 +199,7 @@ def _whose(look: Look) -> Said:
     if operator != own:
         return fail(f"{operator or 'a dry run'} listens on {where}", "give each a port of its own")
     if error := health.get("error"):
-        return warn(f"it runs, but its last cycle failed: {error}", "see its log")
+        return warn(f"it runs, but its last cycle failed ({error})", "see its log")
     return ok(f"it runs on {where}")
 
 

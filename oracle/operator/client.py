@@ -32,8 +32,8 @@ from oracle.settlement.wire import (
 from oracle.store.sealing import Identity, SealError, is_recipient, seal
 
 _TIMEOUT = httpx.Timeout(60.0, connect=5.0)
-# For a whole answer, headers included, and what is sent before it: an operator that sends a byte now
-# and then must not keep the sender from the others.
+# For a whole answer, headers included, and what is sent before it: an operator that sends a byte
+# now and then must not keep the sender from the others.
 _SECONDS = {"GET": 30.0, "POST": 120.0}
 _MAX_ANSWER = 2**16
 _MAX_HISTORY = 8 * 2**20
@@ -72,10 +72,12 @@ def submit(
     times: range,
     recipient: str = "",
 ) -> Sent:
-    """Sends ``raw`` to every operator; raises unless ``needed`` of them sign a receipt of ``times``,
-    the block times from the round's opening to the end of its horizon: no other counts.
+    """Sends ``raw`` to every operator; raises unless ``needed`` of them sign a receipt.
 
-    It is encrypted to those of ``signers``, the round's operators, that show a card at
+    A receipt counts if it is of ``times``: block times from the round's opening to the end of its
+    horizon.
+
+    The file is encrypted to those of ``signers``, the round's operators, that show a card at
     ``operators``. They share among each other what they accepted. ``recipient`` is an age
     recipient of the owner's, to whom the file is sealed where a round is not disclosed to all.
     """

@@ -19,9 +19,12 @@ from oracle.settlement.evidence import (
     check,
     parse,
 )
+from oracle.settlement.rounds import Status
 
-_MOST = 256
-"""Pieces kept for a round, lest anyone fill the disk; one that a challenge names is always kept."""
+_MOST = 64
+"""Pieces of a kind kept for a round, lest anyone fill the disk: `wrong` takes no signature, and
+must leave room for what does. One that a challenge names is always kept."""
+_IN_PLAY = (Status.COMMITTED, Status.CHALLENGED)
 _log = structlog.get_logger("evidence")
 
 
@@ -35,13 +38,28 @@ class EvidenceDesk:
     def accept(self, number: int, raw: bytes) -> bytes:
         """Keeps evidence that shows what it says; returns its SHA-256.
 
-        Raises ``InputError`` for anything else, ``RefusedError`` where there is too much of it.
+        Raises ``InputError`` for anything else, ``RefusedError`` where there is too much of it or
+        the round has no result that can still be challenged.
         """
+        self._require_in_play(number)
         found = self._checked(number, raw)
-        kept = self.context.journal.evidence(number)
-        if len(kept) >= _MOST and found.digest() != self._challenged_by(number):
-            raise RefusedError(f"round {number} has {_MOST} pieces of evidence already")
+        same = [e for e in self.context.journal.evidence(number) if e.kind == found.kind]
+        is_new = found.digest() not in {e.sha256 for e in same}
+        if len(same) >= _MOST and is_new and found.digest() != self._challenged_by(number):
+            raise RefusedError(
+                f"round {number} has {_MOST} pieces of evidence of this kind already"
+            )
         return self.context.journal.add_evidence(number, found.kind, "", raw)
+
+    def _require_in_play(self, number: int) -> None:
+        reader = self.context.reader
+        head = reader.state()["head"]
+        facts = reader.facts(number, reader.newest(), head)
+        if number < head or facts.status not in _IN_PLAY:
+            raise RefusedError(
+                f"round {number} has no result that can be challenged",
+                "evidence is taken from the commit until the result is final",
+            )
 
     def _checked(self, number: int, raw: bytes) -> Evidence:
         try:

@@ -64,7 +64,7 @@ class Pulse(Observer):
         if self._finalized is None:
             reasons.append("no finalized block was seen yet")
         if self._error:
-            reasons.append(f"the last cycle failed: {self._error}")
+            reasons.append(f"the last cycle failed ({self._error}); see the log")
         return reasons
 
 

@@ -10,7 +10,7 @@ class Observer:
     """Called by the loop's thread, and must not raise. Times in seconds."""
 
     def cycle(self, seconds: float, error: str) -> None:
-        """A cycle ended; ``error`` is its last one, empty if there was none."""
+        """A cycle ended; ``error`` is the class of its last one, empty if there was none."""
 
     def block(self, number: int, timestamp: int) -> None:
         """The finalized block that is looked at."""

@@ -1,13 +1,12 @@
 """HTTP: what an operator has found out about rounds, for the other operators and for anyone."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Protocol, TypeVar
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, HTTPException, Request
 from fastapi import Path as PathParameter
 from fastapi.responses import FileResponse, Response
-from starlette.concurrency import run_in_threadpool
 
 from oracle.operator.limits import Limits, limited_body
 from oracle.settlement.confirmation import ConfirmationMessage
@@ -59,6 +58,8 @@ class Results(Protocol):
 def results_router(results: Results, limits: Limits) -> APIRouter:
     """Routes below ``/rounds/{number}``."""
     router = APIRouter(prefix="/rounds/{number}")
+    # Evidence is checked, and a round's is listed, at the cost of whoever is asked.
+    working = CapacityLimiter(limits.working)
 
     @router.get("/proposal")
     def proposal(number: RoundNumber) -> ProposalMessage:
@@ -83,17 +84,19 @@ def results_router(results: Results, limits: Limits) -> APIRouter:
     @router.post("/evidence", status_code=201)
     async def accept_evidence(number: RoundNumber, request: Request) -> dict[str, str]:
         raw = await limited_body(request, MAX_BYTES, limits.seconds)
-        sha256 = await run_in_threadpool(results.evidence.accept, number, raw)
+        sha256 = await to_thread.run_sync(results.evidence.accept, number, raw, limiter=working)
         return {"sha256": hex32(sha256)}
 
     @router.get("/evidence")
-    def evidence(number: RoundNumber) -> list[object]:
-        return [json.loads(raw) for raw in results.evidence.all(number)]
+    async def evidence(number: RoundNumber) -> Response:
+        found = await to_thread.run_sync(results.evidence.all, number, limiter=working)
+        return Response(b"[%b]" % b",".join(found), media_type="application/json")
 
     @router.get("/evidence/{sha256}")
-    def one_evidence(number: RoundNumber, sha256: Sha256) -> Response:
-        found = _had(results.evidence.find(number, bytes.fromhex(sha256)), "unknown evidence")
-        return Response(found, media_type="application/json")
+    async def one_evidence(number: RoundNumber, sha256: Sha256) -> Response:
+        hashed = bytes.fromhex(sha256)
+        found = await to_thread.run_sync(results.evidence.find, number, hashed, limiter=working)
+        return Response(_had(found, "unknown evidence"), media_type="application/json")
 
     @router.get("/artefacts/{path:path}")
     def artefact(number: RoundNumber, path: str) -> FileResponse:

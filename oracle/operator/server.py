@@ -160,8 +160,10 @@ def _show_files(app: FastAPI, ingest: Ingest, limits: Limits) -> None:
         return found
 
     @app.get("/rounds/{number}/targets/{sha256}")
-    def sealed_targets(number: RoundNumber, sha256: Sha256) -> Response:
-        return _sealed(ingest.desk.shared(number, bytes.fromhex(sha256)), "unknown targets")
+    async def sealed_targets(number: RoundNumber, sha256: Sha256) -> Response:
+        hashed = bytes.fromhex(sha256)
+        found = await to_thread.run_sync(ingest.desk.shared, number, hashed, limiter=showing)
+        return _sealed(found, "unknown targets")
 
     @app.get("/models/{model}/diagnostics")
     def history(

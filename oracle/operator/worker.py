@@ -54,20 +54,21 @@ class Worker:
     def __init__(self, duties: Duties) -> None:
         self.duties, self.context = duties, duties.context
         self._last: _Look | None = None
-        self._last_error = ""
+        self._last_error = ("", "")
 
     def run(self, stop: threading.Event, pause: float) -> None:
         """Cycles until ``stop`` is set; an error ends a cycle, never the loop."""
         while not stop.is_set():
-            started, self._last_error = time.monotonic(), ""
+            started, self._last_error = time.monotonic(), ("", "")
             self._guarded("cycle", self.cycle)
-            self.context.observe.cycle(time.monotonic() - started, self._last_error)
+            # Its class alone: whoever is told may be anyone, and a text may quote what is sealed.
+            self.context.observe.cycle(time.monotonic() - started, self._last_error[0])
             stop.wait(pause)
 
     @property
     def error(self) -> str:
         """The last one of the last cycle, empty if there was none."""
-        return self._last_error
+        return ": ".join(filter(None, self._last_error))
 
     def cycle(self) -> None:
         """One look at every round that is not settled; trouble with one leaves the others alone."""
@@ -126,10 +127,10 @@ class Worker:
         try:
             return work(*arguments)
         except AssayError as error:
-            self._last_error = error.message
+            self._last_error = type(error).__name__, error.message
             _log.warning(what, error=error.message, fix=error.fix)
         except Exception as error:  # noqa: BLE001 - a bug must not end the loop
-            self._last_error = f"{type(error).__name__}: {error}"
+            self._last_error = type(error).__name__, str(error)
             _log.exception(what)
         return None
 

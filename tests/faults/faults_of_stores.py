@@ -154,14 +154,14 @@ class DiskFull(Fault):
         _fill(self.ballast)
 
     def heal(self, world: FaultWorld, number: int) -> None:
-        await_until(self._says_so, _SAYS_SECONDS, f"'disk is full' from {self.victim.name}")
+        await_until(self._says_so, _SAYS_SECONDS, f"an error of its store from {self.victim.name}")
         self.ballast.unlink()
         world.recovered = await_until(self.victim.is_well, 60, "an operator with space again")
         self.undo.close()
         world.net.restart_operator(self.victim)
 
     def _says_so(self) -> bool:
-        return "disk is full" in (self.victim.health() or {"error": ""})["error"]
+        return (self.victim.health() or {"error": ""})["error"] == "StoreError"
 
     def _end(self) -> None:
         if self.victim.name not in self.net.down:
@@ -190,8 +190,7 @@ class WritesRefused(Fault):
         world.recovered = await_until(self.victim.is_well, 60, "an operator that may write again")
 
     def _says_so(self) -> bool:
-        error = (self.victim.health() or {"error": ""})["error"]
-        return "its disk" in error or "File too large" in error
+        return (self.victim.health() or {"error": ""})["error"] in ("StoreError", "OSError")
 
     def seen(self, world: FaultWorld, number: int) -> str:
         return "it says so; the others settled, it goes on"

@@ -74,6 +74,7 @@ class InProcessOperator:
             self.running = run.Operator(self._config())
         context = self.running.context
         context.at, context.turns.clock = self._failpoint, self._clock
+        context.ingest.tries.clock = self._clock
         self.running.guard()
         self.client = TestClient(build(self.running.ingest, self.running.worker))
 

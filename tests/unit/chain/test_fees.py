@@ -3,8 +3,11 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from web3 import Web3
+from web3.providers.base import JSONBaseProvider
+from web3.types import RPCEndpoint, RPCResponse
 
-from oracle.chain.fees import GWEI, Fees, raised
+from oracle.chain.fees import GWEI, MOST_TIP, Fees, market, raised
 from oracle.chain.posting import Posted, meaning
 
 _wei = st.integers(0, 10**15)
@@ -32,6 +35,26 @@ def test_raised__any_offers__an_eighth_more_at_least_and_never_above_the_cap(
     assert new.tip <= new.max_fee
     assert cap is None or new.max_fee <= cap
     assert new.max_fee >= now.max_fee or new.max_fee == cap or cap is None
+
+
+class GreedyNode(JSONBaseProvider):
+    """Says that everybody tips a million gwei."""
+
+    def make_request(self, method: RPCEndpoint, params: object) -> RPCResponse:
+        answers = {
+            "eth_maxPriorityFeePerGas": hex(10**6 * GWEI),
+            "eth_feeHistory": {
+                "baseFeePerGas": [hex(GWEI), hex(GWEI)],
+                "gasUsedRatio": [0.5],
+                "oldestBlock": "0x1",
+                "reward": [],
+            },
+        }
+        return {"jsonrpc": "2.0", "id": 1, "result": answers[method]}
+
+
+def test_market__node_names_an_absurd_tip__a_bounded_one_is_offered() -> None:
+    assert market(Web3(GreedyNode())) == Fees(2 * GWEI + MOST_TIP, MOST_TIP)
 
 
 def test_raised__market_far_above__offers_what_it_asks() -> None:

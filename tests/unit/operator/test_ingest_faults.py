@@ -8,8 +8,10 @@ import io
 import socket
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -218,6 +220,26 @@ def test_upload__slow_clients_take_all_places__others_are_told_at_once(ingest):
         while again.status_code == 429:
             again = send(url)
         assert again.status_code == 201
+
+
+def test_sealed_targets__many_ask_at_once__few_are_sealed_anew_at_the_same_time(
+    ingest, url, monkeypatch
+):
+    inside: list[None] = []
+    most: list[int] = []
+
+    def shared(*_: object) -> None:
+        inside.append(None)
+        most.append(len(inside))
+        time.sleep(0.1)
+        inside.pop()
+
+    monkeypatch.setattr(type(ingest.desk), "shared", shared)
+    path = f"{url}/rounds/{ROUND}/targets/{'07' * 32}"
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(httpx.get, [path] * 6))
+    assert {answer.status_code for answer in answers} == {404}
+    assert (len(most), max(most)) == (6, LIMITS.working)
 
 
 _MEASURED = """

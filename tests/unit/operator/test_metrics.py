@@ -1,6 +1,9 @@
 """What an operator's metrics, health and readiness say."""
 
+import threading
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
@@ -10,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from oracle.chain.endpoint import EndpointHealth
 from oracle.operator.health import Pulse, health_router
 from oracle.operator.metrics import Deadlines, Metrics, Sights
+from oracle.operator.worker import Worker
 from oracle.settlement.rounds import Action, RoundFacts, Status
 
 DEADLINES = Deadlines(grace=1_000, settle=300)
@@ -100,7 +104,7 @@ def test_metrics__cycles_money_and_faults__are_counted() -> None:
     clock = Clock()
     metrics = Metrics(clock=clock)
     metrics.cycle(0.2, "")
-    metrics.cycle(0.2, "the node is away")
+    metrics.cycle(0.2, "UnreachableError")
     metrics.balance("0xme", 10**18)
     metrics.spent("commit", 100_000, 7)
     metrics.spent("commit", 1, 7)
@@ -149,9 +153,30 @@ def test_ready__before_a_good_cycle__503_says_why() -> None:
     metrics = Metrics()
     asked = client(metrics)
     assert asked.get("/readyz").status_code == 503
-    metrics.cycle(0.1, "no answer from the chain")
+    metrics.cycle(0.1, "UnreachableError")
     reasons = asked.get("/readyz").json()["reasons"]
-    assert any("no answer from the chain" in reason for reason in reasons)
+    assert "the last cycle failed (UnreachableError); see the log" in reasons
     metrics.block(5, 100)
     metrics.cycle(0.1, "")
     assert asked.get("/readyz").json() == {"ready": True, "reasons": []}
+
+
+def test_health__a_cycle_fails__its_class_is_told_and_not_its_text() -> None:
+    """A text may quote a row of the targets."""
+    stop, metrics = threading.Event(), Metrics()
+
+    def finalized() -> None:
+        stop.set()
+        raise ValueError("targets.csv: row 17 is n123,0.75")
+
+    context = SimpleNamespace(reader=SimpleNamespace(finalized=finalized), observe=metrics)
+    duties: Any = SimpleNamespace(context=context)
+    worker = Worker(duties)
+    worker.run(stop, 0.0)
+    asked = client(metrics)
+    assert "row 17" in worker.error
+    assert asked.get("/healthz").json()["error"] == "ValueError"
+    assert (
+        "the last cycle failed (ValueError); see the log" in asked.get("/readyz").json()["reasons"]
+    )
+    assert [p for p in ("/healthz", "/readyz", "/metrics") if "0.75" in asked.get(p).text] == []
