@@ -59,9 +59,10 @@ def command(
     """Challenge a round that leaves out a submission its operators signed receipts for.
 
     RECEIPTS is the file that `assay submit` wrote beside the submission, as
-    <file>.<round>-<model>.receipts.json. The round's published list is compared with it. If the submission is not listed, or is listed as
-    late although enough receipts are from before the close, the proof is written to
-    <file>.evidence.json, given to the operators, and its SHA-256 named in a challenge.
+    <file>.<round>-<model>.receipts.json. The round's published list is compared with it. If the
+    submission is not listed, or is listed as late although enough receipts are from before the
+    close, the proof is written to <file>.evidence.json, given to the operators, and its SHA-256
+    named in a challenge.
 
     A challenge takes a bond from your account: 0.1 % of all stake, at least 100 NMR. It comes back
     if the operators replace the result or do not answer, and is burned if they confirm it. A round
