@@ -333,6 +333,10 @@ class Demo:
             for player in self.story.players:
                 if claimable.get(player.model):
                     self._writer(player.staker).claim(player.model)
+            # Until it is final, so that the operators have nothing left to look after.
+            for _ in self._waiting("the skipped round to end"):
+                if self.reader.state(self.reader.finalized().number)["head"] > joined:
+                    break
             say(f"{leaver.name} got {nmr(self.story.released[1])} NMR back")
 
     def _verify(self) -> None:
