@@ -18,6 +18,7 @@ from oracle.cli import options
 from oracle.cli.schedule import PhiSource
 from oracle.errors import Exit, InputError, RefusedError
 from oracle.scoring.volatility import PHI_ONE, canonical_series
+from oracle.settlement.typed_data import SPEC_HASH
 
 DAY = 20_000
 NOW = DAY * 86_400 + 3_600
@@ -226,7 +227,9 @@ def test_announce__refused_phi__nothing_sent_not_even_a_skip(round_, chain, argu
 
 @pytest.mark.parametrize(("phi", "series_hash"), [(PHI_ONE, ZERO), (925_000, b"\xab" * 32)])
 def test_show__phi_and_a_series_hash_if_there_is_one(round_, chain, monkeypatch, phi, series_hash):
-    announced = SimpleNamespace(phi=phi, series_hash=series_hash, hash=lambda: b"\x01" * 32)
+    announced = SimpleNamespace(
+        phi=phi, series_hash=series_hash, spec_hash=SPEC_HASH, hash=lambda: b"\x01" * 32
+    )
     facts = SimpleNamespace(number=7, opens=NOW, closes=NOW, due=NOW, final_at=None)
     monkeypatch.setattr(Chain, "announced", lambda *_: announced, raising=False)
     monkeypatch.setattr(Chain, "committed", lambda *_: None, raising=False)
@@ -235,4 +238,5 @@ def test_show__phi_and_a_series_hash_if_there_is_one(round_, chain, monkeypatch,
     shown, result = round_("show", 7).out, json.loads(round_("show", 7, "--json").out)["result"]
     assert ("series hash" in shown) == any(series_hash)
     assert ("phi" in shown, "0.925" in shown) == (True, phi == 925_000)
+    assert (result["spec"], result["disclosure"]) == ("assay/scoring/1", "open")
     assert (result["phi"], result["series_hash"]) == (phi, HASH if any(series_hash) else None)
