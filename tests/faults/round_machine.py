@@ -364,9 +364,11 @@ def held(operator: InProcessOperator) -> Owned:
     return owned([operator.running], outside)
 
 
-def growth(sizes: Mapping[int, Owned], tolerated: int = 128 * 1024) -> str:
-    """How much an operator grew after its first hundred rounds, or "" for no more than noise."""
-    first, last = min(sizes), max(sizes)
+def growth(sizes: Mapping[int, Owned], tolerated: int = 64 * 1024) -> str:
+    """How much an operator grew once it was warm, or "" for no more than noise: from round 100 on,
+    in fewer rounds over their second half."""
+    last = max(sizes)
+    first = min(number for number in sizes if number >= min(100, last // 2))
     grown = sizes[last].size - sizes[first].size
     if grown <= tolerated:
         return ""
