@@ -29,6 +29,17 @@ _LOG_FIELDS = (
     "transactionHash",
     "logIndex",
 )
+_MIB = 1 << 20
+_MOST_BYTES: Mapping[str, int] = {
+    "eth_getLogs": 64 * _MIB,
+    # A page of a view is 70 kB, a block's hashes some 100 kB; a receipt holds what 30 million gas
+    # can log, 8 MB.
+    "eth_call": 16 * _MIB,
+    "eth_getBlockByNumber": 16 * _MIB,
+    "eth_getBlockByHash": 16 * _MIB,
+    "eth_getTransactionReceipt": 16 * _MIB,
+    "eth_getTransactionByHash": 16 * _MIB,
+}
 _TO_SEND = ("eth_send", "eth_sign")
 _HASH_DIGITS = 66
 
@@ -111,6 +122,11 @@ def at_block(method: str, parameters: list[Any], number: int) -> list[Any]:
 def is_repeatable(method: str) -> bool:
     """Whether asking twice does no more than asking once."""
     return method.startswith(("eth_", "net_", "web3_")) and not method.startswith(_TO_SEND)
+
+
+def most_bytes(method: str) -> int:
+    """The longest response to a request that is read."""
+    return _MOST_BYTES.get(method, _MIB)
 
 
 def is_refusal(answer: Answer) -> bool:

@@ -10,11 +10,13 @@ from oracle.chain.endpoint import Endpoint
 
 @dataclass
 class Ballot:
-    """Votes for answers; ``refused`` is a null or an error, which is nobody's vote."""
+    """Votes for answers; ``refused`` is a null or an error, which is no vote of its endpoints, the
+    ``refusers``."""
 
     method: str
     needed: int
     refused: Answer | None = None
+    refusers: list[Endpoint] = field(default_factory=list)
     _voters: dict[Any, list[Endpoint]] = field(default_factory=dict)
     _answers: dict[Any, Answer] = field(default_factory=dict)
 
@@ -25,6 +27,7 @@ class Ballot:
                 continue
             key = comparable(self.method, answer)
             if key is None:
+                self.refusers.append(endpoint)
                 # That a block is not known says more than an endpoint's trouble.
                 if self.refused is None or "error" in self.refused:
                     self.refused = answer

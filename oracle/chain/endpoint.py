@@ -12,11 +12,10 @@ from urllib.parse import urlsplit
 import requests
 from requests.utils import get_environ_proxies
 
-from oracle.chain.answers import Answer, is_of_a_chain
+from oracle.chain.answers import Answer, is_of_a_chain, most_bytes
 from oracle.chain.bounded_http import BoundedAdapter
 
 _HEADERS = {"Content-Type": "application/json"}
-_MAX_BYTES = 256 * 1024 * 1024
 _CHUNK = 1 << 16
 _FIRST_BACKOFF, _LONGEST_BACKOFF = 1.0, 60.0
 _FIRST_QUARANTINE, _LONGEST_QUARANTINE = 300.0, 3600.0
@@ -52,6 +51,7 @@ class EndpointHealth:
     errors: int
     disagreements: int
     reason: str
+    unconfirmed: int = 0
 
 
 class Endpoint:
@@ -73,7 +73,7 @@ class Endpoint:
         self._healthy, self._quarantined = False, False
         self._reason = "not asked yet"
         self._failures, self._outvoted = 0, 0
-        self._errors, self._disagreements = 0, 0
+        self._errors, self._disagreements, self._unconfirmed = 0, 0, 0
         self._retry_at = -float("inf")
 
     # ------------------------------------------------------------------ health
@@ -128,6 +128,12 @@ class Endpoint:
         with self._lock:
             self._disagreements += 1
 
+    def unconfirmed(self) -> int:
+        """Counts an answer where the others refuse one; how many there are by now."""
+        with self._lock:
+            self._unconfirmed += 1
+            return self._unconfirmed
+
     def health(self) -> EndpointHealth:
         with self._lock:
             return EndpointHealth(
@@ -138,6 +144,7 @@ class Endpoint:
                 self._errors,
                 self._disagreements,
                 self._reason,
+                self._unconfirmed,
             )
 
     # ------------------------------------------------------------------ asking
@@ -147,7 +154,8 @@ class Endpoint:
         request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}
         body = json.dumps(request, default=_plain)
         started = time.monotonic()
-        status, raw = self._post(body, min(timeout or self._timeout, self._timeout))
+        seconds = min(timeout or self._timeout, self._timeout)
+        status, raw = self._post(body, seconds, most_bytes(method))
         took = time.monotonic() - started
         self.latency += _SMOOTHING * (took - self.latency)
         answer = _parsed(status, raw)
@@ -155,7 +163,7 @@ class Endpoint:
             raise NoAnswerError(f"answers {method} with something that is no chain's")
         return answer
 
-    def _post(self, body: str, timeout: float) -> tuple[int, bytes]:
+    def _post(self, body: str, timeout: float, limit: int) -> tuple[int, bytes]:
         try:
             session = self._idle.pop()
         except IndexError:
@@ -171,7 +179,7 @@ class Endpoint:
                 stream=True,
                 allow_redirects=False,
             ) as response:
-                raw = _read(response, deadline)
+                raw = _read(response, deadline, limit)
                 status = response.status_code
         except (requests.RequestException, OSError) as error:
             session.close()
@@ -189,15 +197,16 @@ class Endpoint:
         return session
 
 
-def _read(response: requests.Response, deadline: float) -> bytes:
-    """The whole body; one that drips in beyond the deadline or never ends is no answer."""
+def _read(response: requests.Response, deadline: float, limit: int) -> bytes:
+    """The whole body; one that drips in beyond the deadline or is longer than ``limit`` bytes is
+    no answer."""
     parts, size = [], 0
     for part in response.iter_content(_CHUNK):
         parts.append(part)
         size += len(part)
         if time.monotonic() > deadline:
             raise requests.Timeout
-        if size > _MAX_BYTES:
+        if size > limit:
             raise requests.exceptions.ContentDecodingError
     return b"".join(parts)
 

@@ -198,14 +198,43 @@ class Endpoints:
             ballot.add(self._ask_all(asked, method, parameters))
         if ballot.split:
             ballot = self._second_look(ballot, method, parameters)
+        elif self._is_alone(ballot, method, parameters):
+            time.sleep(_SECOND_LOOKS[0])
+            refusers, ballot.refusers = ballot.refusers, []
+            ballot.add(self._ask_all(refusers, method, parameters))
         answer = ballot.winner()
         if answer is None:
             return self._undecided(ballot)
         if not ballot.decided and not self._solo:
             raise self._too_few(ballot.most)
+        if self._is_alone(ballot, method, parameters):
+            return self._unconfirmed(ballot)
         for endpoint in ballot.losers():
             self._outvoted(endpoint, method, parameters)
         return answer
+
+    def _is_alone(self, ballot: Ballot, method: str, parameters: list[Any]) -> bool:
+        """Whether too few answer what others, who can be reached and know the block, refuse to.
+
+        Code is left out: it is asked for at blocks whose state few keep, to find the deployment.
+        """
+        few = 0 < ballot.most < ballot.needed and bool(ballot.refusers)
+        return few and method != "eth_getCode" and self._is_final(method, parameters)
+
+    def _unconfirmed(self, ballot: Ballot) -> Answer:
+        """The refusal instead: one endpoint must not decide what the others cannot check."""
+        for endpoint in ballot.voters:
+            count = endpoint.unconfirmed()
+            if count & (count - 1) == 0:  # ever more seldom
+                _log.warning(
+                    "%s alone answers %s, which %s refuse; not believed (%d times)",
+                    endpoint.host,
+                    ballot.method,
+                    ", ".join(sorted(refuser.host for refuser in ballot.refusers)),
+                    count,
+                )
+        assert ballot.refused is not None
+        return ballot.refused
 
     def _second_look(self, ballot: Ballot, method: str, parameters: list[Any]) -> Ballot:
         """Asks again those that differed: a block may have been on its way, or have moved."""

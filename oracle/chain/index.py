@@ -4,27 +4,42 @@ Everything in it comes from the chain: emptied, it is built again.
 """
 
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from eth_utils import event_abi_to_log_topic
 from web3.exceptions import BlockNotFound
 
 from oracle.chain.abi import abi
+from oracle.chain.consistency import missing
 from oracle.chain.reader import PoolReader
 from oracle.chain.rpc import Block, readable
 from oracle.store.event_index import EventStore, IndexedBlock, StoredLog
 
 _CONTRACTS = ("StakePool", "RoundOracle", "ModelRegistry", "StakeRelay")
+_COMPARE_SECONDS = 300
+"""Of the chain's time: so long a log without which nobody would look may go unnoticed."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 60.0, 3600.0
 _log = logging.getLogger("assay.chain")
 
 
 class ChainIndex:
     """Fills ``store`` with the logs of the reader's contracts."""
 
-    def __init__(self, reader: PoolReader, store: EventStore) -> None:
-        self._reader, self._store = reader, store
+    def __init__(
+        self,
+        reader: PoolReader,
+        store: EventStore,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._reader, self._store, self._clock = reader, store, clock
         self._rounds = _round_topics()
+        self._compared: Block | None = None
+        self._whole_until = -1
+        self._failures, self._retry_at = 0, -float("inf")
+        self.gaps = 0
+        """How often logs were found to be missing."""
 
     def update(self, to: Block) -> int:
         """Indexes up to ``to``, a finalized block; returns how many blocks had to be taken back.
@@ -34,6 +49,12 @@ class ChainIndex:
         head = self._store.head()
         if head is not None and _is_same(head, to):
             return 0
+        before = self._store.count()
+        depth = self._follow(head, to)
+        self._compare(to, grown=self._store.count() != before)
+        return depth
+
+    def _follow(self, head: IndexedBlock | None, to: Block) -> int:
         depth = 0
         # The next block shows by its parent that the head still stands; others have to be asked.
         if head is not None and to.number != head.number + 1:
@@ -69,6 +90,45 @@ class ChainIndex:
                 return False
             head = block
         return True
+
+    # ------------------------------------------------------------------ logs that were left out
+
+    def _compare(self, to: Block, *, grown: bool) -> None:
+        """Holds the index against the contracts' state at ``to``, after new events and now and
+        then; where logs are missing, those since it was last whole are taken anew."""
+        last, head = self._compared, self._store.head()
+        if head is None or not _is_same(head, to):
+            return
+        is_due = last is None or to.timestamp >= last.timestamp + _COMPARE_SECONDS
+        if not (grown or is_due or self._failures):
+            return
+        lacks = missing(self._reader, self._store, to)
+        if lacks and self._clock() >= self._retry_at:
+            self.gaps += 1
+            _log.warning("the index of events lacks what the chain has: %s", "; ".join(lacks))
+            self._take_anew(to)
+            lacks = missing(self._reader, self._store, to)
+            self._wait(len(lacks))
+        if not lacks:
+            self._compared, self._whole_until, self._failures = to, to.number, 0
+
+    def _take_anew(self, to: Block) -> None:
+        """From where it was last seen to be whole; from the start, if that did not help before."""
+        whole = [stop for stop in self._store.stops() if stop.number <= self._whole_until]
+        if whole and not self._failures:
+            self._store.rewind(whole[-1].number)
+        else:
+            self._store.clear()
+        self._follow(self._store.head(), to)
+
+    def _wait(self, lacks: int) -> None:
+        if not lacks:
+            _log.info("the index of events has what the chain has again")
+            return
+        pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(self._failures, 10))
+        self._failures += 1
+        self._retry_at = self._clock() + pause
+        _log.error("the endpoints still leave out logs; asked again in %.0f s", pause)
 
     # ------------------------------------------------------------------ reorganisations
 

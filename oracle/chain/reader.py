@@ -129,8 +129,10 @@ class PoolReader(Views):
 
     def announced(self, number: int, at: int | None = None) -> Announcement | None:
         """What round ``number`` was announced with, or None; remembered once it is final."""
-        if number in self._announced:
-            announced, since = self._announced[number]
+        # Asked once: the loop may forget the round meanwhile.
+        known = self._announced.get(number)
+        if known is not None:
+            announced, since = known
             return announced if at is None or since <= at else None
         log = self._log(self.oracle.events.Announced, number, at)
         if log is None:
@@ -146,6 +148,15 @@ class PoolReader(Views):
         if self._is_final(log["blockNumber"]):
             self._announced[number] = announced, log["blockNumber"]
         return announced
+
+    def forget_before(self, number: int) -> None:
+        """Drops what is remembered of earlier rounds: asked for again, it is read again."""
+        # Copied at once, since servers read beside the loop that forgets.
+        gone = {n: kept for n, (kept, _) in self._announced.copy().items() if n < number}
+        for old in gone:
+            self._announced.pop(old, None)
+        # Rounds close in their order; so no close of an earlier one stays either.
+        self._forget_closes(max((announced.closes for announced in gone.values()), default=0))
 
     def _template(self, hashed: bytes, at: int) -> Template:
         """The payout rule with a hash; rules are added, never changed."""

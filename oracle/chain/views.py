@@ -134,7 +134,9 @@ class Views:
 
     def close_block(self, closes: int, finalized: Block | None = None) -> CloseBlock:
         """The last block before ``closes``, among the finalized ones; remembered."""
-        if closes not in self._close_blocks:
+        # Asked once: the loop may forget the close meanwhile.
+        known = self._close_blocks.get(closes)
+        if known is None:
             finalized = finalized or self.finalized()
             if finalized.timestamp < closes:
                 raise UnreachableError(
@@ -142,10 +144,14 @@ class Views:
                 )
             with readable(self.url):
                 found = last_block_before(self.web3, closes, finalized)
-            self._close_blocks[closes] = CloseBlock(
-                number=found.number, hash=found.hash, timestamp=found.timestamp
-            )
-        return self._close_blocks[closes]
+            known = CloseBlock(number=found.number, hash=found.hash, timestamp=found.timestamp)
+            self._close_blocks[closes] = known
+        return known
+
+    def _forget_closes(self, until: int) -> None:
+        """Drops the blocks of closes up to ``until``."""
+        for closes in [at for at in self._close_blocks.copy() if at <= until]:
+            self._close_blocks.pop(closes, None)
 
     def _is_final(self, number: int) -> bool:
         return number <= self._final or number <= self.finalized().number

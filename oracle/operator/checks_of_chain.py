@@ -63,6 +63,11 @@ def _role(look: Look) -> Iterator[Said]:
         return
     needed = reader.needed(following)
     yield ok(f"operator {members.index(own) + 1} of {len(members)}, {needed} must sign")
+    if len(members) > 1 and 3 * needed <= 2 * len(members):
+        yield warn(
+            f"{len(members) - needed} of them may be down, but fewer liars could divide the others",
+            f"have the governor let {2 * len(members) // 3 + 1} sign: docs/operators.md#agreement",
+        )
 
 
 def _retired(reader: PoolReader, own: str, last: int) -> Said:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from oracle.chain.signing import Signer, sign
 from oracle.errors import AssayError, InputError, RefusedError, UnreachableError
-from oracle.operator.bounded import PLAIN, BoundsError, bounded_body
+from oracle.operator.bounded import PLAIN, BoundsError, Pace, bounded_body
 from oracle.operator.cards import is_genuine
 from oracle.operator.wrapping import MAX_BYTES
 from oracle.settlement.receipts import SignedReceipt
@@ -282,9 +282,9 @@ def _request(url: str, method: str, path: str, limit: int = _MAX_ANSWER, **more:
 
 
 def _streamed(method: str, url: str, limit: int, more: Mapping[str, Any]) -> _Answer:
-    deadline = time.monotonic() + _SECONDS[method]
+    pace = Pace(_SECONDS[method])
     with httpx.stream(method, url, timeout=_TIMEOUT, headers=PLAIN, **more) as response:
-        return _Answer(response.status_code, bounded_body(response, limit, deadline))
+        return _Answer(response.status_code, bounded_body(response, limit, pace))
 
 
 def _parsed(url: str, answer: _Answer, status: int, kind: type[_M]) -> _M:

@@ -25,18 +25,22 @@ class Committing:
     attesting: Attesting
     reporting: Reporting
 
-    def gather(self, number: int) -> None:
-        """Collects the others' signatures; once enough agree, sends the commit in turn."""
+    def gather(self, number: int) -> bool:
+        """Collects the others' signatures; once enough agree, sends the commit in turn.
+
+        False if nothing is left to do unless another block comes: the newest one has the commit.
+        """
         context, terms = self.context, self.context.terms(number)
         counted = self._collected(number)
         signed = counted.agreed(terms.needed)
         most = max(map(len, counted.signatures.values()), default=0)
         context.observe.signatures(number, most, terms.needed)
         if signed is None:
-            return
+            return True
         context.at(Failpoint.QUORUM_REACHED)
         if context.writer is not None and context.is_my_turn(number, "commit"):
-            self._send(number, signed, counted.ordered(signed, terms.needed))
+            return self._send(number, signed, counted.ordered(signed, terms.needed))
+        return True
 
     def collect(self, number: int) -> None:
         """Completes the signatures of a committed round: who checks its folder asks for them."""
@@ -59,17 +63,19 @@ class Committing:
         self.reporting.report(number, kept, signers)
         return kept.count(signers)
 
-    def _send(self, number: int, signed: bytes, signatures: list[bytes]) -> None:
+    def _send(self, number: int, signed: bytes, signatures: list[bytes]) -> bool:
+        """Whether the newest block, asked before, does without the commit."""
         context, own = self.context, self.attesting.own(number)
         if own is None or digest(own.attestation().commit, context.domain) != signed:
             _log.error("the quorum's result is not mine; not sending it", round=number)
             context.observe.differs(number)
-            return
+            return True
         # The newest block may show what the finalized one does not yet: that it is done.
         newest = context.reader.newest()
         if context.reader.facts(number, newest, number).status is not Status.ANNOUNCED:
-            return
+            return False
         if context.writer and context.send(
             context.writer.commit, own.attestation().commit, signatures
         ):
             context.at(Failpoint.COMMIT_SENT)
+        return True

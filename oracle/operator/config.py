@@ -47,10 +47,13 @@ class S3Settings(_Section):
 
 
 class StoreSettings(_Section):
-    """Where the database and the rounds' artefacts are; ``database`` is a file or a URL."""
+    """Where the database and the rounds' artefacts are; ``database`` is a file or a URL.
+    ``keep_files_days`` after a round's horizon its sealed files are dropped from the database, if
+    its folder has them."""
 
     database: str = "journal.sqlite"
     artefacts: Path = Path("artefacts")
+    keep_files_days: float = Field(default=30.0, ge=1)
     s3: S3Settings | None = None
 
 

@@ -64,6 +64,8 @@ _TEMPLATE = """\
 # A file, or postgresql://user@host1,host2/name?target_session_attrs=read-write
 #database = "journal.sqlite"
 #artefacts = "artefacts"
+# Days after a round's horizon that the database keeps its files besides.
+#keep_files_days = 30.0
 
 # A bucket that every round is copied to; credentials as boto3 finds them.
 #[store.s3]

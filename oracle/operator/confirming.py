@@ -1,10 +1,10 @@
 """Answering a challenge: evidence taken in, the round evaluated anew, a super-quorum's answer sent.
 
 What is signed is that the committed result stands, or another one in its place. It is signed, as
-the commit was, only once enough operators have come to the same.
+the commit was, only once the operators have agreed on it.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -13,9 +13,9 @@ from pydantic import TypeAdapter
 from oracle.chain.reader import Challenge
 from oracle.chain.signing import sign
 from oracle.errors import RefusedError
-from oracle.evaluation.evaluate import Evaluation
 from oracle.operator.attesting import Attesting
 from oracle.operator.context import Context
+from oracle.operator.drafts import Draft
 from oracle.operator.evidence import EvidenceDesk
 from oracle.operator.failpoints import Failpoint
 from oracle.operator.folders import (
@@ -58,7 +58,6 @@ class Confirming:
     attesting: Attesting
     sharing: Sharing
     desk: EvidenceDesk
-    _proposed: dict[int, tuple[bytes, Confirm]] = field(default_factory=dict)
 
     def answer(self, number: int) -> None:
         """One step towards an answer: its evaluation, this operator's signature, or the sending."""
@@ -86,29 +85,21 @@ class Confirming:
         waited = self.context.turns.waited(number, f"{phase} evidence") >= self.context.patience
         if not self.sharing.synchronise(number, phase) or not (has_evidence or waited):
             return
-        result = self.attesting.evaluated(number)
-        confirm = confirm_of(result.commit, challenge.challenge_id)
-        self._proposed[number] = (challenge.challenge_id, confirm)
-        self.context.at(Failpoint.CONFIRM_EVALUATED)
-        agreeing = self._agreeing(number, digest(confirm, self.context.domain))
-        if agreeing >= self.context.terms(number).super_quorum and self.context.signer:
-            self._publish(number, challenge, committed, result)
-            self._sign(number, confirm)
+        needed = self.context.terms(number).super_quorum
+        agreeing = self.attesting.agreeing
+        agreed = agreeing.decided(agreeing.matter(number, challenge.challenge_id, needed))
+        if agreed is not None and self.context.signer:
+            self._publish(challenge, committed, agreed)
+            self._sign(number, confirm_of(agreed.result.commit, challenge.challenge_id))
+            agreeing.forget(number)
 
-    def _agreeing(self, number: int, own: bytes) -> int:
-        """How many operators, this one included, have come to the same answer."""
-        others = ask_all(self.context.peers, lambda peer: peer.confirmation_proposal(number))
-        return 1 + sum(found == own for _, found in others)
-
-    def _publish(
-        self, number: int, challenge: Challenge, committed: Commit, result: Evaluation
-    ) -> None:
+    def _publish(self, challenge: Challenge, committed: Commit, agreed: Draft) -> None:
         """Another result than the committed one is written beside it until it is in force."""
-        if digest(result.commit, self.context.domain) == digest(committed, self.context.domain):
+        if agreed.digest == digest(committed, self.context.domain):
             return
-        beside = candidate(self.context.folder(number), challenge.challenge_id)
+        beside = candidate(self.context.folder(agreed.number), challenge.challenge_id)
         move_aside(beside)
-        self.attesting.publish(beside, number, result)
+        self.attesting.publish(beside, agreed)
         self.context.at(Failpoint.CONFIRM_WRITTEN)
 
     def _sign(self, number: int, confirm: Confirm) -> None:
@@ -197,25 +188,6 @@ class Confirming:
         """This operator's signed answer to the round's challenge, or None."""
         challenge = self.context.reader.challenge_of(number)
         return None if challenge is None else self.own(number, challenge.challenge_id)
-
-    def proposal(self, number: int) -> bytes | None:
-        """The digest of the answer this operator has signed or would sign, or None."""
-        if self.context.signer is None or number not in self._proposed:
-            challenge = None if self.context.signer is None else self._challenge(number)
-            return None if challenge is None else self._signed(number, challenge)
-        challenge_id, confirm = self._proposed[number]
-        return self._signed(number, challenge_id) or digest(confirm, self.context.domain)
-
-    def _challenge(self, number: int) -> bytes | None:
-        challenge = self.context.reader.challenge_of(number)
-        return None if challenge is None else challenge.challenge_id
-
-    def _signed(self, number: int, challenge_id: bytes) -> bytes | None:
-        signed = self.context.journal.signed_digest(number, phase_of(challenge_id))
-        return None if signed == BLOCKED else signed
-
-    def forget_before(self, number: int) -> None:
-        self._proposed = {n: kept for n, kept in self._proposed.items() if n >= number}
 
     def _folder(self, number: int, challenge_id: bytes) -> Path:
         """Where all operators' answers to one challenge are kept."""

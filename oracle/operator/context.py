@@ -18,6 +18,7 @@ from oracle.operator.targets import RoundData
 from oracle.operator.turns import Turns
 from oracle.settlement.typed_data import Domain
 from oracle.store.artefacts import round_path
+from oracle.store.ballots import Ballots
 from oracle.store.journal import Journal
 from oracle.store.sealing import Identity, seal
 
@@ -70,6 +71,11 @@ class Context:
         """This operator's account, empty in a dry run."""
         return "" if self.signer is None else self.signer.address
 
+    @property
+    def ballots(self) -> Ballots:
+        """This operator's votes, and the drafts that it voted for."""
+        return Ballots(self.journal.database)
+
     def folder(self, number: int) -> Path:
         where = self.reader.addresses
         return round_path(self.artefacts, where.chain_id, where.pool, number)
@@ -114,4 +120,5 @@ class Context:
     def forget_before(self, number: int) -> None:
         """Drops what is only remembered for rounds before ``number``."""
         self.turns.forget_before(number)
-        self._terms = {n: terms for n, terms in self._terms.items() if n >= number}
+        self.reader.forget_before(number)
+        self._terms = {n: terms for n, terms in self._terms.copy().items() if n >= number}

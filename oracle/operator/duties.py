@@ -6,19 +6,21 @@ from collections.abc import Sequence
 from oracle.chain.index import ChainIndex
 from oracle.chain.outbox import Outbox
 from oracle.chain.rpc import Block
+from oracle.operator.agreeing import Agreeing
 from oracle.operator.announcing import Announcing
 from oracle.operator.attesting import Attesting
 from oracle.operator.committing import Committing
 from oracle.operator.confirming import Confirming
 from oracle.operator.context import Context
 from oracle.operator.disclosing import Disclosing, Mirror
+from oracle.operator.drafts import Drafts
 from oracle.operator.evidence import EvidenceDesk
 from oracle.operator.failpoints import Failpoint
 from oracle.operator.following import Following
 from oracle.operator.inputs import Inputs
 from oracle.operator.keeping import Keeping
 from oracle.operator.progress import Progress
-from oracle.operator.proposals import Proposals
+from oracle.operator.pruning import Pruning
 from oracle.operator.reporting import Reporting
 from oracle.operator.sharing import Sharing
 from oracle.settlement.rounds import Action
@@ -29,7 +31,7 @@ _BALANCE_SECONDS = 60
 
 class Duties:
     """``outboxes`` are those of every account this process sends from; without ``chain_index``
-    every new block counts as news."""
+    every new block counts as news. ``keep_files``: seconds, see `Pruning`."""
 
     def __init__(
         self,
@@ -41,18 +43,21 @@ class Duties:
         announcing: Announcing | None = None,
         verifiers: Sequence[str] = (),
         mirror: Mirror | None = None,
+        keep_files: float | None = None,
     ) -> None:
         self.context, self.outboxes = context, outboxes
         self.chain_index, self.events, self.announcing = chain_index, events, announcing
         self.sharing, self.inputs = Sharing(context), Inputs(context)
-        self.proposals = Proposals(context.domain)
-        self.attesting = Attesting(context, self.sharing, self.inputs, self.proposals)
+        self.drafts = Drafts(context, self.inputs)
+        self.agreeing = Agreeing(context, self.drafts)
+        self.attesting = Attesting(context, self.sharing, self.drafts, self.agreeing)
         self.committing = Committing(context, self.attesting, Reporting(context))
         self.desk = EvidenceDesk(context, self.sharing)
         self.confirming = Confirming(context, self.attesting, self.sharing, self.desk)
         self.following = Following(context, self.attesting, self.sharing, self.confirming)
         self.disclosing = Disclosing(context, verifiers, mirror)
         self.keeping = Keeping(context)
+        self.pruning = Pruning(context, keep_files)
         self.progress = Progress(context, self.attesting, self.disclosing)
         self._last_close: int | None = None
         self._left_over_before = -1
@@ -96,13 +101,16 @@ class Duties:
 
     # ------------------------------------------------------------------ what is due
 
-    def do(self, action: Action, number: int, manifest: bytes | None) -> None:
-        """Does one action; ``manifest`` is the digest of the round's result in force."""
+    def do(self, action: Action, number: int, manifest: bytes | None) -> bool:
+        """Does one action; ``manifest`` is the digest of the round's result in force.
+
+        False if nothing of it is left to do unless another block comes.
+        """
         match action:
             case Action.ATTEST:
                 self.attesting.attest(number)
             case Action.GATHER:
-                self.committing.gather(number)
+                return self.committing.gather(number)
             case Action.COLLECT:
                 self.committing.collect(number)
             case Action.FOLLOW if manifest is not None:
@@ -114,10 +122,13 @@ class Duties:
             case Action.ANNOUNCE if self.announcing is not None:
                 self._last_close = None
                 self.announcing.announce()
+            case Action.SHARE:
+                return self.sharing.share(number)
             case Action.AWAIT_TARGETS:
                 self.await_targets(number)
             case _:
-                self.keeping.keep(action, number)
+                return self.keeping.keep(action, number)
+        return True
 
     def announces(self, now: int) -> bool:
         """Whether the calendar has a round to announce at block time ``now``."""
@@ -145,8 +156,8 @@ class Duties:
             self.context.ingest.desk,
             self.sharing,
             self.inputs,
-            self.proposals,
-            self.confirming,
+            self.drafts,
+            self.agreeing,
             self.following,
             self.disclosing,
             self.progress,

@@ -22,6 +22,7 @@ class Failpoint(StrEnum):
     SUBMISSION_ADOPTED = "submission-adopted"
     TARGETS_STORED = "targets-stored"
     EVALUATED = "evaluated"
+    VOTE_KEPT = "vote-kept"
     AGREED = "agreed"
     FOLDER_WRITTEN = "folder-written"
     COMMIT_RESERVED = "commit-reserved"

@@ -26,6 +26,7 @@ from oracle.settlement.wire import (
     unhex,
 )
 from oracle.store.journal import Journal, StoredSubmission
+from oracle.store.pruning import DROPPED
 from oracle.store.sealing import Identity, is_recipient, seal
 from oracle.tournaments.submissions import SubmissionError
 
@@ -120,9 +121,10 @@ class Ingest:
         return self.cards.recipients(members)
 
     def shared(self, round_number: int, sha256: bytes) -> bytes | None:
-        """A kept submission for the other operators: sealed anew, to those known by now."""
+        """A kept submission for the other operators: sealed anew, to those known by now. None once
+        its file was dropped: the round has ended long ago, its folder shows it."""
         found = self.journal.find(round_number, sha256)
-        if found is None:
+        if found is None or found.sealed == DROPPED:
             return None
         plain = payload(self.identity.open(found.sealed), found.recipient)
         return seal(plain, self.recipients(round_number))

@@ -7,7 +7,6 @@ from oracle.errors import RefusedError
 from oracle.evaluation.evaluate import Entry, RoundInputs
 from oracle.operator.context import Context
 from oracle.settlement.manifest import CloseBlock
-from oracle.settlement.receipts import counted, on_time
 from oracle.settlement.reference import Stakes
 from oracle.settlement.typed_data import Announcement
 
@@ -29,16 +28,14 @@ class Inputs:
     context: Context
     _at_close: dict[int, _AtClose] = field(default_factory=dict)
 
-    def of(self, number: int, entries: Sequence[Entry] | None = None) -> RoundInputs:
-        """The round's inputs as of now, or with ``entries`` in the place of the submissions that
-        count by the receipts kept here; raises ``RefusedError`` while some are not there."""
+    def of(self, number: int, entries: Sequence[Entry]) -> RoundInputs:
+        """The round's inputs with these submissions; raises ``RefusedError`` while some are not
+        there."""
         context = self.context
         targets = context.data.targets(number)
         if targets is None:
             raise RefusedError(f"round {number} has no targets yet")
         close = self._closed(number)
-        if entries is None:
-            entries = self._entries(number, close.announcement.closes)
         where = context.reader.addresses
         models = {entry.model for entry in entries if entry.model < close.stakes.models}
         return RoundInputs(
@@ -67,17 +64,6 @@ class Inputs:
             stakes = reader.stakes(number, block)
             self._at_close[number] = _AtClose(announced, block, stakes, reader.owners(block.number))
         return self._at_close[number]
-
-    def _entries(self, number: int, closes: int) -> list[Entry]:
-        """Submissions that enough operators have receipts for."""
-        journal, needed = self.context.journal, self.context.terms(number).receipts_needed
-        receipts = list(journal.receipts(number))
-        known, in_time = counted(receipts, needed), on_time(receipts, closes, needed)
-        return [
-            Entry(s.key.model, s.key.sha256, s.key.sequence, s.key in in_time, s.signature, s.size)
-            for s in journal.listed(number)
-            if s.key in known
-        ]
 
     def read(self, number: int) -> Callable[[bytes], bytes]:
         """The plain bytes of the round's submissions, by their SHA-256."""

@@ -46,6 +46,7 @@ class Sights:
     folders: Sequence[Path] = ()
     oldest_pending: Callable[[], float] = lambda: 0.0
     submissions: Callable[[int], int] = lambda number: 0
+    index_gaps: Callable[[], int] = lambda: 0
     deadlines: Deadlines = field(default_factory=lambda: Deadlines(0, 0))
 
 
@@ -196,6 +197,11 @@ class _Looks(Collector):
             files.add_metric([str(number)], self._sights.submissions(number))
         yield files
         yield GaugeMetricFamily(
+            "assay_index_gaps_total",
+            "How often the index of events lacked logs",
+            self._sights.index_gaps(),
+        )
+        yield GaugeMetricFamily(
             "assay_oldest_pending_transaction_seconds",
             "Age of the oldest transaction in no block",
             self._sights.oldest_pending(),
@@ -211,6 +217,10 @@ def _endpoint_metrics(health: Sequence[EndpointHealth]) -> Iterable[Metric]:
         "assay_rpc_disagreements_total": (
             "Answers that differed from the others'",
             lambda e: e.disagreements,
+        ),
+        "assay_rpc_unconfirmed_total": (
+            "Answers that it alone gave where others refused",
+            lambda e: e.unconfirmed,
         ),
     }
     for name, (text, value) in shown.items():

@@ -3,35 +3,49 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeVar
 
 import httpx
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
-from oracle.operator.bounded import PLAIN, BoundsError, bounded_body
+from oracle.operator.bounded import PLAIN, RATE, BoundsError, Pace, bounded_body
+from oracle.operator.paging import (
+    MAX_PAGE,
+    PAGE,
+    goes_on,
+    page_path,
+    position,
+)
 from oracle.settlement.confirmation import ConfirmationMessage
 from oracle.settlement.evidence import MAX_BYTES as MAX_EVIDENCE
-from oracle.settlement.wire import AttestationMessage, ProposalMessage, SubmissionMessage, unhex
+from oracle.settlement.typed_data import Submission
+from oracle.settlement.wire import AttestationMessage, SubmissionMessage, VoteMessage
 
-_TIMEOUT = httpx.Timeout(10.0, connect=2.0)
-_MAX_LIST = 64 * 2**20
+_TIMEOUT = httpx.Timeout(5.0, connect=2.0)
 # For a whole answer, headers included: a peer that sends a byte now and then must not hold up the
-# loop. What may be large gets a second a megabyte more, up to a bound.
-_ANSWER_SECONDS, _LONGEST_ANSWER_SECONDS = 10.0, 30.0
-# A peer that did not answer is left alone for a while, or each cycle would wait for it.
+# loop. What may be large gets more time with every byte that arrives.
+_SMALL = 2**16
+_MAX_VOTES = 2**20
+_SMALL_SECONDS, _LARGE_SECONDS = 3.0, 5.0
+# Of a list that is wanted whole, in memory: its entries, and how long its pages may take together.
+_MAX_LIST, _LIST_SECONDS = 2**17, 30.0
+# A peer that did not answer is left alone for a while, at least as long as it was waited for.
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
+# How long one that lately did not answer may keep the others' answers waiting.
+_GRACE = 1.0
 _T = TypeVar("_T")
 _SUBMISSIONS = TypeAdapter(list[SubmissionMessage])
 _ATTESTATION = TypeAdapter(AttestationMessage)
 _CONFIRMATION = TypeAdapter(ConfirmationMessage)
-_PROPOSAL = TypeAdapter(ProposalMessage)
+_VOTES = TypeAdapter(list[VoteMessage])
 _log = structlog.get_logger("peers")
 
 
 class Peer:
-    """One other operator."""
+    """One other operator. May be asked from several threads: one question at a time, to all others
+    it has no answer."""
 
     def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
         self.url = url
@@ -40,10 +54,24 @@ class Peer:
         self._pause = 0.0
         self._silent_until = float("-inf")
         self._asking: threading.Thread | None = None
+        self._asked = threading.Lock()
 
-    def submissions(self, round_number: int) -> list[SubmissionMessage] | None:
-        """The peer's accepted submissions, or None if it gives no usable answer."""
-        return self.read(_SUBMISSIONS, f"/rounds/{round_number}/submissions", _MAX_LIST)
+    @property
+    def hesitates(self) -> bool:
+        """Whether it lately gave no answer, and has not given good ones for as long since."""
+        return self._pause > 0
+
+    def submissions_after(
+        self, round_number: int, after: Submission | None
+    ) -> list[SubmissionMessage] | None:
+        """A page of them, those behind ``after``; one that is not full is the last."""
+        at = None if after is None else position(after)
+        path = page_path(f"/rounds/{round_number}/submissions", at)
+        page = self.read(_SUBMISSIONS, path, MAX_PAGE)
+        if page is not None and not goes_on(page, at):
+            _log.warning("list in bad order", peer=self.url, path=path)
+            return None
+        return page
 
     def sealed_submission(self, round_number: int, sha256: bytes, limit: int) -> bytes | None:
         """A submission's file, sealed to operators; ``sha256`` is that of the plain file."""
@@ -52,20 +80,27 @@ class Peer:
     def attestation(self, round_number: int) -> AttestationMessage | None:
         return self.read(_ATTESTATION, f"/rounds/{round_number}/attestation", 2**16)
 
-    def proposal(self, round_number: int) -> bytes | None:
-        """Digest of the result that the peer has signed or would sign."""
-        found = self.read(_PROPOSAL, f"/rounds/{round_number}/proposal", 2**10)
-        return None if found is None else unhex(found.digest)
+    def votes(self, round_number: int, challenge: bytes) -> list[VoteMessage] | None:
+        """Every vote that the peer knows on the round's result, or on the answer to a challenge."""
+        path = f"/rounds/{round_number}/votes?challenge=0x{challenge.hex()}"
+        return self.read(_VOTES, path, _MAX_VOTES)
+
+    def draft(self, round_number: int, digest: bytes) -> list[SubmissionMessage] | None:
+        """What the result with this digest follows from, unchecked; None if the peer lacks it."""
+        found: list[SubmissionMessage] = []
+        path, started = f"/rounds/{round_number}/drafts/{digest.hex()}", time.monotonic()
+        for page in range(_MAX_LIST // PAGE):
+            items = self.read(_SUBMISSIONS, f"{path}?page={page}", MAX_PAGE)
+            if items is None or time.monotonic() > started + _LIST_SECONDS:
+                return None
+            found += items
+            if len(items) < PAGE:
+                return found
+        return None
 
     def confirmation(self, round_number: int) -> ConfirmationMessage | None:
         """The peer's signed answer to the round's challenge."""
         return self.read(_CONFIRMATION, f"/rounds/{round_number}/confirmation", 2**16)
-
-    def confirmation_proposal(self, round_number: int) -> bytes | None:
-        """Digest of the answer that the peer has signed or would sign."""
-        path = f"/rounds/{round_number}/confirmation/proposal"
-        found = self.read(_PROPOSAL, path, 2**10)
-        return None if found is None else unhex(found.digest)
 
     def evidence(self, round_number: int, sha256: bytes) -> bytes | None:
         """The evidence with this hash, unchecked."""
@@ -84,49 +119,75 @@ class Peer:
 
     def get(self, path: str, limit: int) -> bytes | None:
         """Bytes of an answer with status 200, at most ``limit``, or None."""
-        if self._clock() < self._silent_until or self._still_asking():
+        if not self._asked.acquire(blocking=False):
             return None
+        try:
+            if self._clock() < self._silent_until or self._still_asking():
+                return None
+            return self._answer(path, limit)
+        finally:
+            self._asked.release()
+
+    def _answer(self, path: str, limit: int) -> bytes | None:
         answer: list[bytes | None] = []
+        pace, began = _pace(limit), self._clock()
         # In a thread of its own, since the library bounds each wait for a byte, not their sum.
-        self._asking = threading.Thread(target=self._ask, args=(path, limit, answer), daemon=True)
-        self._asking.start()
-        self._asking.join(_seconds(limit))
+        arguments = (path, limit, pace, answer)
+        asking = self._asking = threading.Thread(target=self._ask, args=arguments, daemon=True)
+        asking.start()
+        while asking.is_alive() and (left := pace.deadline() - time.monotonic()) > 0:
+            asking.join(left)
+        now = self._clock()
         if not answer:
-            self._pause = min(max(_FIRST_PAUSE, 2 * self._pause), _LONGEST_PAUSE)
-            self._silent_until = self._clock() + self._pause
+            longer = max(_FIRST_PAUSE, now - began, 2 * self._pause)
+            self._pause = min(longer, _LONGEST_PAUSE)
+            self._silent_until = now + self._pause
             return None
-        self._pause = 0.0
+        # One that answers now and then must not be waited for anew each time that it does not.
+        if now >= self._silent_until + self._pause:
+            self._pause = 0.0
         return answer[0]
 
     def _still_asking(self) -> bool:
         """Whether an answer that was given up is still coming in: one a peer, no more."""
         return self._asking is not None and self._asking.is_alive()
 
-    def _ask(self, path: str, limit: int, answer: list[bytes | None]) -> None:
+    def _ask(self, path: str, limit: int, pace: Pace, answer: list[bytes | None]) -> None:
         """Appends the answer; nothing where there is none that is complete and within bounds."""
         try:
-            answer.append(self._streamed(path, limit))
+            answer.append(self._streamed(path, limit, pace))
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             _log.debug("no answer", peer=self.url, path=path, error=type(error).__name__)
         except BoundsError:
             _log.warning("answer too large or too slow", peer=self.url, path=path)
 
-    def _streamed(self, path: str, limit: int) -> bytes | None:
-        deadline = time.monotonic() + _seconds(limit)
+    def _streamed(self, path: str, limit: int, pace: Pace) -> bytes | None:
         with self._client.stream("GET", self.url + path) as response:
             if response.status_code != httpx.codes.OK:
                 return None
-            return bounded_body(response, limit, deadline)
+            return bounded_body(response, limit, pace)
 
 
-def _seconds(limit: int) -> float:
+def _pace(limit: int) -> Pace:
     """How long an answer of at most ``limit`` bytes may take."""
-    return min(_ANSWER_SECONDS + limit / 2**20, _LONGEST_ANSWER_SECONDS)
+    return Pace(_SMALL_SECONDS) if limit <= _SMALL else Pace(_LARGE_SECONDS, RATE)
 
 
-def ask_all(peers: Sequence[Peer], question: Callable[[Peer], _T]) -> Iterator[tuple[Peer, _T]]:
-    """Every peer's answer, asked at the same time: one that is slow costs no more than itself."""
+def ask_all(
+    peers: Sequence[Peer], question: Callable[[Peer], _T | None]
+) -> Iterator[tuple[Peer, _T | None]]:
+    """Every peer's answer, in order, all asked at the same time.
+
+    Peers that answered the last time are waited for; one that did not gets little more time than
+    they take, and counts as silent then. Its answer ends by itself, unheard.
+    """
     if not peers:
         return
-    with ThreadPoolExecutor(max_workers=len(peers), thread_name_prefix="peers") as pool:
-        yield from zip(peers, pool.map(question, peers), strict=True)
+    pool = ThreadPoolExecutor(max_workers=len(peers), thread_name_prefix="peers")
+    asked = [(peer, peer.hesitates, pool.submit(question, peer)) for peer in peers]
+    pool.shutdown(wait=False)
+    everybody = [answer for _, _, answer in asked]
+    wait([answer for _, hesitates, answer in asked if not hesitates] or everybody)
+    wait(everybody, _GRACE)
+    for peer, _, answer in asked:
+        yield peer, answer.result() if answer.done() else None

@@ -65,7 +65,8 @@ class Progress:
         number, context = facts.number, self.context
         stage = phase(facts, block.timestamp)
         if stage in _BEFORE_THE_COMMIT:
-            return OperatorFacts(targets=False, attested=False)
+            shared = stage is not Phase.CLOSED or self.attesting.sharing.is_shared(number)
+            return OperatorFacts(targets=False, attested=False, shared=shared)
         manifest = self.in_force(facts, block)
         return OperatorFacts(
             targets=context.data.has_targets(number),
@@ -73,6 +74,7 @@ class Progress:
             has_folder=manifest is None or self._has_folder(number, manifest),
             disclosed=manifest is None or self.disclosing.is_done(number, manifest),
             has_signatures=self._has_signatures(facts, manifest),
+            shared=self.attesting.sharing.is_shared(number),
             super_quorum=context.terms(number).super_quorum if stage is Phase.CHALLENGED else 0,
             bond_open=self._bond_open(facts, block, stage),
         )

@@ -4,19 +4,23 @@ from pathlib import Path
 from typing import Annotated, Protocol, TypeVar
 
 from anyio import CapacityLimiter, to_thread
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi import Path as PathParameter
 from fastapi.responses import FileResponse, Response
 
-from oracle.operator.limits import Limits, limited_body
+from oracle.operator.limits import Limits, Making, limited_body
+from oracle.settlement.agreement import NIL
 from oracle.settlement.confirmation import ConfirmationMessage
 from oracle.settlement.evidence import MAX_BYTES
 from oracle.settlement.manifest import hex32
-from oracle.settlement.wire import AttestationMessage, ProposalMessage
+from oracle.settlement.wire import AttestationMessage, VoteMessage, unhex
 
 _T = TypeVar("_T")
 RoundNumber = Annotated[int, PathParameter(ge=1, lt=2**32)]
 Sha256 = Annotated[str, PathParameter(pattern="^[0-9a-f]{64}$")]
+Challenge = Annotated[str, Query(pattern="^0x[0-9a-f]{64}$")]
+Page = Annotated[int, Query(ge=0, lt=2**20)]
+_NO_CHALLENGE = hex32(NIL)
 
 
 Operator = Annotated[str, PathParameter(pattern="^0x[0-9a-fA-F]{40}$")]
@@ -38,7 +42,9 @@ class Results(Protocol):
     @property
     def evidence(self) -> Evidence: ...
 
-    def proposal(self, number: int) -> bytes | None: ...
+    def votes(self, number: int, challenge: bytes) -> list[VoteMessage]: ...
+
+    def draft(self, number: int, digest: bytes, page: int) -> bytes | None: ...
 
     def own_attestation(self, number: int) -> AttestationMessage | None: ...
 
@@ -47,8 +53,6 @@ class Results(Protocol):
         ...
 
     def confirmation(self, number: int) -> ConfirmationMessage | None: ...
-
-    def confirmation_proposal(self, number: int) -> bytes | None: ...
 
     def shown_folder(self, number: int) -> Path | None:
         """The round's folder once it may be seen, None before."""
@@ -59,11 +63,16 @@ def results_router(results: Results, limits: Limits) -> APIRouter:
     """Routes below ``/rounds/{number}``."""
     router = APIRouter(prefix="/rounds/{number}")
     # Evidence is checked, and a round's is listed, at the cost of whoever is asked.
-    working = CapacityLimiter(limits.working)
+    working, making = CapacityLimiter(limits.working), Making(limits)
 
-    @router.get("/proposal")
-    def proposal(number: RoundNumber) -> ProposalMessage:
-        return _proposal(results.proposal(number), "evaluated this round")
+    @router.get("/votes")
+    def votes(number: RoundNumber, challenge: Challenge = _NO_CHALLENGE) -> list[VoteMessage]:
+        return results.votes(number, unhex(challenge))
+
+    @router.get("/drafts/{digest}")
+    def draft(number: RoundNumber, digest: Sha256, page: Page = 0) -> Response:
+        found = results.draft(number, bytes.fromhex(digest), page)
+        return Response(_had(found, "no such page"), media_type="application/json")
 
     @router.get("/attestation")
     def attestation(number: RoundNumber) -> AttestationMessage:
@@ -72,10 +81,6 @@ def results_router(results: Results, limits: Limits) -> APIRouter:
     @router.get("/attestations/{operator}")
     def attestations_of(number: RoundNumber, operator: Operator) -> list[AttestationMessage]:
         return results.attestations_of(number, operator)
-
-    @router.get("/confirmation/proposal")
-    def confirmation_proposal(number: RoundNumber) -> ProposalMessage:
-        return _proposal(results.confirmation_proposal(number), "evaluated this challenge")
 
     @router.get("/confirmation")
     def confirmation(number: RoundNumber) -> ConfirmationMessage:
@@ -88,9 +93,12 @@ def results_router(results: Results, limits: Limits) -> APIRouter:
         return {"sha256": hex32(sha256)}
 
     @router.get("/evidence")
-    async def evidence(number: RoundNumber) -> Response:
-        found = await to_thread.run_sync(results.evidence.all, number, limiter=working)
-        return Response(b"[%b]" % b",".join(found), media_type="application/json")
+    async def evidence(request: Request, number: RoundNumber) -> Response:
+        found = await making.answer(request, listed, number)
+        return Response(found, media_type="application/json")
+
+    def listed(number: int) -> bytes:
+        return b"[%b]" % b",".join(results.evidence.all(number))
 
     @router.get("/evidence/{sha256}")
     async def one_evidence(number: RoundNumber, sha256: Sha256) -> Response:
@@ -104,10 +112,6 @@ def results_router(results: Results, limits: Limits) -> APIRouter:
         return FileResponse(_inside(folder, path), media_type="application/octet-stream")
 
     return router
-
-
-def _proposal(digest: bytes | None, what: str) -> ProposalMessage:
-    return ProposalMessage(digest=hex32(_had(digest, f"this operator has not {what}")))
 
 
 def _had(found: _T | None, otherwise: str) -> _T:

@@ -1,6 +1,7 @@
 """One operator process: the HTTP server and the reconcile loop, until it is told to stop."""
 
 import fcntl
+import os
 import signal
 import socket
 import threading
@@ -42,6 +43,7 @@ from oracle.store.event_index import EventStore
 from oracle.store.mirror import mirror_round, round_key
 from oracle.store.objects import ObjectStore
 from oracle.store.sealing import Identity
+from oracle.store.sole import sole_process
 from oracle.store.transactions import TransactionStore
 
 _log = structlog.get_logger("operator")
@@ -129,6 +131,7 @@ class Operator:
             allow_plaintext=config.allow_plaintext,
         )
         self.outboxes: dict[str, Outbox] = {}
+        self.index = ChainIndex(self.reader, events)
         self.metrics = self._metrics(signer)
         self.context = Context(
             reader=self.reader,
@@ -149,9 +152,10 @@ class Operator:
             self.context,
             announcing=None if config.announce is None else self._announcing(config.announce),
             outboxes=list(self.outboxes.values()),
-            chain_index=ChainIndex(self.reader, events),
+            chain_index=self.index,
             events=events,
             verifiers=config.verifiers,
+            keep_files=config.store.keep_files_days * 86_400,
             mirror=None if objects is None else self._mirror(objects),
         )
         self.worker = Worker(duties)
@@ -179,6 +183,7 @@ class Operator:
                 folders=[self.config.home, self.config.artefacts],
                 oldest_pending=self._oldest_pending,
                 submissions=self.ingest.journal.count,
+                index_gaps=lambda: self.index.gaps,
                 deadlines=Deadlines(timing["grace"], reader.clocks.settle_time),
             )
         )
@@ -228,11 +233,16 @@ class Operator:
         self.database.close()
 
 
+def _end() -> None:
+    """As by a signal: a process on another machine has taken the database over."""
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 def run(config: OperatorConfig) -> None:
     """Runs until SIGTERM or SIGINT; the loop finishes its cycle first."""
     logs.configure()
     failpoints.check()
-    with alone(config.home):
+    with alone(config.home), sole_process(config.database, _end):
         operator = Operator(config)
         for warning in operator.database.warnings():
             _log.warning("database", warning=warning)

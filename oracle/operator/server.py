@@ -3,7 +3,6 @@
 What it gives out of submissions and targets is sealed to operators, or to the model's owner.
 """
 
-from collections import defaultdict
 from typing import Annotated
 
 import uvicorn
@@ -16,9 +15,11 @@ from oracle import __version__
 from oracle.errors import AssayError, InputError, RefusedError, UnreachableError
 from oracle.operator.health import health_router
 from oracle.operator.ingest import Ingest
-from oracle.operator.limits import InFlight, Limits, limited_body
+from oracle.operator.limits import InFlight, Limits, Making, limited_body
 from oracle.operator.metrics import Metrics
+from oracle.operator.paging import PAGE, After, Limit, page_bytes, parse_cursor
 from oracle.operator.results import Results, RoundNumber, Sha256, results_router
+from oracle.operator.sending import Sending
 from oracle.operator.tries import BusyError
 from oracle.operator.wrapping import MAX_BODY
 from oracle.settlement.typed_data import HistoryRequest
@@ -32,6 +33,7 @@ from oracle.settlement.wire import (
     submission_message,
     unhex,
 )
+from oracle.store.listing import listed_after
 
 _Signature = Annotated[str, Query(pattern="^0x[0-9a-fA-F]{130}$")]
 _Count = Annotated[int, Query(ge=0, le=MAX_SEQUENCE)]
@@ -62,10 +64,12 @@ def build(
 
 
 def settings(app: FastAPI, limits: Limits = _LIMITS) -> uvicorn.Config:
-    """How the application is served: few idle connections, short headers, no access log."""
+    """How the application is served: few idle connections, short headers, no access log, slow
+    readers cut off."""
     return uvicorn.Config(
-        app,
+        Sending(app, limits),
         log_level="warning",
+        log_config=None,  # as whatever else logs in the process
         access_log=False,
         limit_concurrency=4 * limits.requests,
         h11_max_incomplete_event_size=2**14,
@@ -118,8 +122,8 @@ def _take_files(app: FastAPI, ingest: Ingest, limits: Limits) -> None:
 
 def _show_files(app: FastAPI, ingest: Ingest, limits: Limits) -> None:
     journal = ingest.journal
-    # A round's list, and a file sealed anew, take memory that anyone may ask for.
-    showing = CapacityLimiter(limits.working)
+    # A page of a list, and a file sealed anew, take memory that anyone may ask for.
+    making = Making(limits)
 
     @app.get("/card")
     def card() -> CardMessage:
@@ -128,24 +132,20 @@ def _show_files(app: FastAPI, ingest: Ingest, limits: Limits) -> None:
         return ingest.cards.own
 
     @app.get("/rounds/{number}/submissions")
-    async def submissions(number: RoundNumber) -> Response:
-        found = await to_thread.run_sync(listed, number, limiter=showing)
+    async def submissions(
+        request: Request, number: RoundNumber, after: After = None, limit: Limit = PAGE
+    ) -> Response:
+        found = await making.answer(request, listed, number, after, limit)
         return Response(found, media_type="application/json")
 
-    def listed(number: int) -> bytes:
+    def listed(number: int, after: str | None, limit: int) -> bytes:
         _require_closed(ingest, number)
-        receipts = defaultdict(list)
-        for receipt in journal.receipts(number):
-            receipts[receipt.key].append(receipt)
-        shown = (
-            submission_message(kept.key, kept.signature, receipts[kept.key]).model_dump_json()
-            for kept in journal.listed(number)
-        )
-        return f"[{','.join(shown)}]".encode()
+        kept = listed_after(journal.database, number, parse_cursor(after), limit)
+        return page_bytes(submission_message(*item) for item in kept)
 
     @app.get("/rounds/{number}/submissions/{sha256}")
-    async def submission(number: RoundNumber, sha256: Sha256) -> Response:
-        found = await to_thread.run_sync(shared, number, sha256, limiter=showing)
+    async def submission(request: Request, number: RoundNumber, sha256: Sha256) -> Response:
+        found = await making.answer(request, shared, number, sha256)
         return _sealed(found, "unknown submission")
 
     def shared(number: int, sha256: str) -> bytes | None:
@@ -160,20 +160,21 @@ def _show_files(app: FastAPI, ingest: Ingest, limits: Limits) -> None:
         return found
 
     @app.get("/rounds/{number}/targets/{sha256}")
-    async def sealed_targets(number: RoundNumber, sha256: Sha256) -> Response:
-        hashed = bytes.fromhex(sha256)
-        found = await to_thread.run_sync(ingest.desk.shared, number, hashed, limiter=showing)
+    async def sealed_targets(request: Request, number: RoundNumber, sha256: Sha256) -> Response:
+        found = await making.answer(request, ingest.desk.shared, number, bytes.fromhex(sha256))
         return _sealed(found, "unknown targets")
 
     @app.get("/models/{model}/diagnostics")
-    def history(
+    async def history(
+        request: Request,
         model: Annotated[int, Path(ge=0, lt=MAX_MODELS)],
         recipient: Annotated[str, Query(max_length=100)],
         asked_at: _Count,
         signature: _Signature,
     ) -> Response:
-        request = HistoryRequest(model, recipient, asked_at)
-        return _sealed(ingest.read_history(request, unhex(signature)), "")
+        asked = HistoryRequest(model, recipient, asked_at)
+        found = await making.answer(request, ingest.read_history, asked, unhex(signature))
+        return _sealed(found, "")
 
 
 def _sealed(found: bytes | None, otherwise: str) -> Response:

@@ -20,6 +20,7 @@ from oracle.store.event_index import EventStore
 from oracle.store.journal import Journal
 from oracle.store.objects import FolderObjects, ObjectStore, S3Objects
 from oracle.store.sealing import Identity
+from oracle.store.sole import sole_process
 
 
 def open_objects(config: OperatorConfig) -> S3Objects | None:
@@ -98,7 +99,8 @@ def _file(config: OperatorConfig, instead: str) -> Path:
 
 @contextmanager
 def _stopped(config: OperatorConfig) -> Iterator[None]:
-    """Holds the operator's port, so that it cannot run meanwhile."""
+    """Holds the operator's port, and its database if that is on a server, so that it cannot run
+    meanwhile."""
     try:
         held = socket.create_server((config.host, config.port))
     except OSError as error:
@@ -106,7 +108,7 @@ def _stopped(config: OperatorConfig) -> Iterator[None]:
             f"{config.host}:{config.port} is in use: {error.strerror}",
             "stop this operator first; it must not sign meanwhile",
         ) from None
-    with held:
+    with held, sole_process(config.database, lambda: None, patience=0.0):
         yield
 
 

@@ -7,7 +7,7 @@ guarded by the journal; everything sent to the chain is permissionless and check
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,7 +28,7 @@ from oracle.settlement.rounds import (
     pool_actions,
     wakes_at,
 )
-from oracle.settlement.wire import AttestationMessage
+from oracle.settlement.wire import AttestationMessage, VoteMessage
 from oracle.store.artefacts import ArtefactError, RoundFolder
 
 _T = TypeVar("_T")
@@ -37,12 +37,23 @@ _log = structlog.get_logger("operator")
 
 
 @dataclass(frozen=True, slots=True)
+class _Done:
+    """The actions that were due, and whether any of them is to be gone on with in the next cycle,
+    be it without another block."""
+
+    actions: tuple[Action, ...]
+    busy: bool
+
+
+@dataclass(frozen=True, slots=True)
 class _Look:
-    """What the last look came to: its block, the events indexed then, whether anything was due, and
-    from what block time on something may be due by itself."""
+    """What the last look came to: its block, the events indexed then, whether anything was due and
+    of that anything left to do without another block, and from what block time on something may be
+    due by itself."""
 
     block: Block
     events: int
+    due: bool
     busy: bool
     wakes_at: int | None
     awaits_targets: tuple[int, ...]
@@ -78,28 +89,31 @@ class Worker:
         self._guarded("cards", self.duties.refresh)
         events = self.duties.index(block)
         if self._last is not None and not self._has_news(self._last, block, events):
-            self._last = _Look(block, events, False, self._last.wakes_at, self._last.awaits_targets)
+            self._last = replace(self._last, block=block, events=events)
             return
         # A cycle that fails half-way is to be repeated, whatever the next block brings.
         self._last = None
         rounds = list(self.duties.progress.rounds(block))
-        due = [
+        done = [
             self._guarded(f"round {facts.number}", self._advance, facts, block) for facts in rounds
         ]
         head, pool = self.duties.progress.pool(block)
-        busy_pool = self._guarded("pool", self._advance_pool, head, pool, block)
+        of_pool = self._guarded("pool", self._advance_pool, head, pool, block)
         self._guarded("left over", self.duties.disclose_left_over, head, block)
+        self._guarded("pruning", self.duties.pruning.prune, head, block)
         self.context.observe.ended(head)
         self.duties.forget_before(head)
         self._last = _Look(
             block,
             events,
-            busy=busy_pool is not False or any(actions != () for actions in self._busy(due)),
+            # What failed (None) is tried again at once.
+            due=any(one is None or set(one.actions) - _WAITING for one in (*done, of_pool)),
+            busy=any(one is None or one.busy for one in (*done, of_pool)),
             wakes_at=wakes_at([self.duties.progress.wakes_at(rounds, block), _pool_wakes(pool)]),
             awaits_targets=tuple(
                 facts.number
-                for facts, actions in zip(rounds, due, strict=True)
-                if actions and Action.AWAIT_TARGETS in actions
+                for facts, one in zip(rounds, done, strict=True)
+                if one is not None and Action.AWAIT_TARGETS in one.actions
             ),
         )
 
@@ -109,18 +123,13 @@ class Worker:
             return True
         if events != last.events or any(map(self.duties.await_targets, last.awaits_targets)):
             return True
-        if block.hash != last.block.hash and not self.duties.has_index:
-            return True
         if self.duties.announces(block.timestamp):
             return True
+        if block.hash == last.block.hash:
+            return False
+        if last.due or not self.duties.has_index:
+            return True
         return last.wakes_at is not None and block.timestamp >= last.wakes_at
-
-    def _busy(self, due: list[tuple[Action, ...] | None]) -> list[tuple[Action, ...]]:
-        """What keeps the loop awake; a round that failed (None) does."""
-        return [
-            (Action.ATTEST,) if actions is None else tuple(a for a in actions if a not in _WAITING)
-            for actions in due
-        ]
 
     def _guarded(self, what: str, work: Callable[..., _T], *arguments: object) -> _T | None:
         """What ``work`` returns, None where it failed."""
@@ -134,7 +143,7 @@ class Worker:
             _log.exception(what)
         return None
 
-    def _advance(self, facts: RoundFacts, block: Block) -> tuple[Action, ...]:
+    def _advance(self, facts: RoundFacts, block: Block) -> _Done:
         own = self.duties.progress.own(facts, block)
         takes_part = self.context.signer is None or self.context.is_member(facts.number)
         actions = tuple(
@@ -144,16 +153,16 @@ class Worker:
         )
         self.context.observe.round(facts, actions, block.timestamp)
         manifest = self.duties.progress.in_force(facts, block)
-        for action in actions:
-            self.duties.do(action, facts.number, manifest)
-        return actions
+        return self._do(actions, facts.number, manifest)
 
-    def _advance_pool(self, head: int, facts: PoolFacts, block: Block) -> bool:
-        """Whether anything was due for the pool as a whole."""
+    def _advance_pool(self, head: int, facts: PoolFacts, block: Block) -> _Done:
+        """What was due for the pool as a whole."""
         actions = pool_actions(facts, self.duties.announces(block.timestamp), block.timestamp)
-        for action in actions:
-            self.duties.do(action, head, None)
-        return bool(actions)
+        return self._do(actions, head, None)
+
+    def _do(self, actions: tuple[Action, ...], number: int, manifest: bytes | None) -> _Done:
+        left = [action for action in actions if self.duties.do(action, number, manifest)]
+        return _Done(actions, busy=any(action not in _WAITING for action in left))
 
     # ------------------------------------------------------------------ what others see
 
@@ -173,9 +182,13 @@ class Worker:
     def own_attestation(self, number: int) -> AttestationMessage | None:
         return self.duties.attesting.own(number)
 
-    def proposal(self, number: int) -> bytes | None:
-        """The digest this operator has signed or would sign, or None."""
-        return self.duties.attesting.proposal(number)
+    def votes(self, number: int, challenge: bytes) -> list[VoteMessage]:
+        """Every vote known on a round's result, or on the answer to a challenge."""
+        return self.duties.agreeing.shown(number, challenge)
+
+    def draft(self, number: int, digest: bytes, page: int) -> bytes | None:
+        """A page of what a result that this operator voted for follows from, or None."""
+        return self.duties.agreeing.page(number, digest, page)
 
     def attestations_of(self, number: int, operator: str) -> list[AttestationMessage]:
         """Every result of the round that ``operator`` is known to have signed."""
@@ -184,9 +197,6 @@ class Worker:
     def confirmation(self, number: int) -> ConfirmationMessage | None:
         """This operator's signed answer to the round's challenge, or None."""
         return self.duties.confirming.shown(number)
-
-    def confirmation_proposal(self, number: int) -> bytes | None:
-        return self.duties.confirming.proposal(number)
 
 
 def _pool_wakes(facts: PoolFacts) -> int | None:

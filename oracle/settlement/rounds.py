@@ -43,6 +43,7 @@ class Phase(StrEnum):
 class Action(StrEnum):
     """What an operator does next, for a round or for the pool."""
 
+    SHARE = "take in what the others accepted"
     AWAIT_TARGETS = "await targets"
     ATTEST = "attest"
     GATHER = "gather signatures and commit"
@@ -98,7 +99,8 @@ class RoundFacts:
 class OperatorFacts:
     """What this operator has for a round: its targets, its own signature over the result, its
     artefacts of the result in force (``has_folder``), whether those are as open as they will be
-    (``disclosed``), and the signatures that the commit took (``has_signatures``).
+    (``disclosed``), and the signatures that the commit took (``has_signatures``). ``shared``: what
+    the others accepted up to the close was taken in.
 
     ``super_quorum`` is how many must answer a challenge, 0 where nobody can; ``bond_open``: the
     answered challenge's bond waits to be sent where it belongs.
@@ -109,6 +111,7 @@ class OperatorFacts:
     has_folder: bool = True
     disclosed: bool = True
     has_signatures: bool = True
+    shared: bool = True
     super_quorum: int = 0
     bond_open: bool = False
 
@@ -143,6 +146,9 @@ def next_actions(facts: RoundFacts, own: OperatorFacts, now: int) -> tuple[Actio
     if is_head and now >= facts.closes and not facts.queue_empty:
         # Needs no commit, so that a release waits for the close only, not for the scores.
         actions.append(Action.DRAIN)
+    waits = stage is Phase.CLOSED or (stage is Phase.DUE and not own.attested and not own.targets)
+    if waits and not own.shared:
+        actions.append(Action.SHARE)
     if stage is Phase.DUE:
         actions.append(_towards_commit(own))
     if stage in (Phase.COMMITTED, Phase.CHALLENGED, Phase.FINAL):

@@ -161,6 +161,25 @@ class Targets:
 
 
 @dataclass(frozen=True, slots=True)
+class Vote:
+    """An operator's vote on the digest of a round's result (oracle/settlement/agreement.py), or of
+    the one that answers a challenge: ``challenge`` is its id, else zero."""
+
+    fields: ClassVar[dict[str, str]] = {
+        "round": "uint256",
+        "challenge": "bytes32",
+        "view": "uint256",
+        "step": "uint256",
+        "value": "bytes32",
+    }
+    round: int
+    challenge: bytes
+    view: int
+    step: int
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class HistoryRequest:
     """A model owner's request for the model's history, to be sealed to ``recipient``."""
 

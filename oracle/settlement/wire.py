@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from oracle.settlement.manifest import hex32
 from oracle.settlement.quorum import Attestation
 from oracle.settlement.receipts import SignedReceipt
-from oracle.settlement.typed_data import Card, Commit, Receipt, Submission, Targets
+from oracle.settlement.typed_data import Card, Commit, Receipt, Submission, Targets, Vote
 
 MAX_SEQUENCE = 2**53 - 1
 _Hash = Field(pattern=r"^0x[0-9a-f]{64}$")
@@ -151,10 +151,32 @@ def targets_message(targets: Targets, signature: bytes) -> TargetsMessage:
     )
 
 
-class ProposalMessage(_Message):
-    """Digest of the Commit that an operator has signed or would sign."""
+class VoteMessage(_Message):
+    """An operator's signed vote on the digest of a round's result, or of none (zero)."""
 
-    digest: str = _Hash
+    round: int = _Uint
+    challenge: str = _Hash
+    view: int = _Uint
+    step: int = Field(ge=1, le=2)
+    value: str = _Hash
+    signature: str = _Signature
+
+    def vote(self) -> Vote:
+        return Vote(self.round, unhex(self.challenge), self.view, self.step, unhex(self.value))
+
+    def signed(self) -> bytes:
+        return unhex(self.signature)
+
+
+def vote_message(vote: Vote, signature: bytes) -> VoteMessage:
+    return VoteMessage(
+        round=vote.round,
+        challenge=hex32(vote.challenge),
+        view=vote.view,
+        step=vote.step,
+        value=hex32(vote.value),
+        signature="0x" + signature.hex(),
+    )
 
 
 class AttestationMessage(_Message):

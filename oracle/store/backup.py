@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import tempfile
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -22,11 +23,12 @@ def backup(source: Path, to: Path) -> int:
         raise InputError(f"there is no database at {source}")
     if to.exists():
         raise RefusedError(f"{to} is there already", "name a new file; old backups stay")
-    temporary = to.with_name(f".{to.name}.part")
-    discard(temporary)
+    to.parent.mkdir(parents=True, exist_ok=True)
+    # A name of its own, since another backup may be on its way to the same place; mode 0600.
+    handle, name = tempfile.mkstemp(dir=to.parent, prefix=f".{to.name}.", suffix=".part")
+    os.close(handle)
+    temporary = Path(name)
     try:
-        to.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         _copy(source, temporary)
         _sync(temporary)
         os.rename(temporary, to)

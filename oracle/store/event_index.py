@@ -94,6 +94,12 @@ class EventStore:
         with self._database.connect() as connection:
             return connection.execute(select(func.count()).select_from(logs)).scalar_one()
 
+    def count_of(self, address: str, topic: bytes) -> int:
+        """Number of logs of one event."""
+        query = select(func.count()).where(logs.c.topic == topic, logs.c.address == address.lower())
+        with self._database.connect() as connection:
+            return connection.execute(query).scalar_one()
+
     def logs(
         self, address: str, topic: bytes, first: int, last: int, number: int | None = None
     ) -> list[StoredLog]:

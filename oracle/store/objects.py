@@ -7,12 +7,13 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Protocol, TypeVar
 
 from oracle.errors import EnvironmentLacksError, InputError, UnreachableError
+from oracle.store.artefacts import MAX_FILE
 
 _CHUNK = 2**20
 _T = TypeVar("_T")
@@ -26,14 +27,19 @@ class MissingObjectError(ObjectError):
     """There is no such file."""
 
 
+class TooLongError(ObjectError):
+    """The file is longer than it may be; it was not read to its end."""
+
+
 class ObjectStore(Protocol):
     """Where files are put and found again; every call may raise ``ObjectError``."""
 
     def put(self, path: str, source: Path) -> None:
         """Copies a file there, over one of that name."""
 
-    def get(self, path: str, to: Path) -> None:
-        """Copies a file from there; ``to`` is whole or absent. ``MissingObjectError``."""
+    def get(self, path: str, to: Path, limit: int = MAX_FILE) -> None:
+        """Copies a file of at most ``limit`` bytes from there; ``to`` is whole or absent.
+        ``MissingObjectError``, ``TooLongError``."""
 
     def list(self, prefix: str) -> Iterator[str]:
         """Paths that begin with ``prefix``, in no order."""
@@ -58,9 +64,10 @@ class FolderObjects:
             with source.open("rb") as file:
                 _write_whole(to, lambda target: shutil.copyfileobj(file, target, _CHUNK))
 
-    def get(self, path: str, to: Path) -> None:
+    def get(self, path: str, to: Path, limit: int = MAX_FILE) -> None:
         with self._told(path), self._located(path).open("rb") as file:
-            _write_whole(to, lambda target: shutil.copyfileobj(file, target, _CHUNK))
+            chunks = iter(lambda: file.read(_CHUNK), b"")
+            _write_whole(to, lambda target: target.writelines(_up_to(limit, chunks, path)))
 
     def list(self, prefix: str) -> Iterator[str]:
         with self._told(prefix):
@@ -139,12 +146,9 @@ class S3Objects:
         with source.open("rb") as file:
             self._told(path, lambda: self._client.put_object(**self._at(path), Body=file))
 
-    def get(self, path: str, to: Path) -> None:
-        def copy(target: IO[bytes]) -> None:
-            for chunk in self._chunks(path):
-                target.write(chunk)
-
-        _write_whole(to, copy)
+    def get(self, path: str, to: Path, limit: int = MAX_FILE) -> None:
+        chunks = _up_to(limit, self._chunks(path), path)
+        _write_whole(to, lambda target: target.writelines(chunks))
 
     def list(self, prefix: str) -> Iterator[str]:
         token: dict[str, str] = {}
@@ -168,7 +172,7 @@ class S3Objects:
 
     def verify(self, path: str, sha256: bytes) -> None:
         found = hashlib.sha256()
-        for chunk in self._chunks(path):
+        for chunk in _up_to(MAX_FILE, self._chunks(path), path):
             found.update(chunk)
         _require(found.digest() == sha256, path, f"s3://{self.bucket}")
 
@@ -202,6 +206,16 @@ def safe(path: str) -> PurePosixPath:
     if any(part in {"", ".", ".."} or "\\" in part or "\0" in part for part in parts):
         raise ObjectError(f"{path!r} is not a path of an artefact")
     return PurePosixPath(path)
+
+
+def _up_to(limit: int, chunks: Iterable[bytes], path: str) -> Iterator[bytes]:
+    """What a place gives is as long as it likes."""
+    left = limit
+    for chunk in chunks:
+        left -= len(chunk)
+        if left < 0:
+            raise TooLongError(f"{path} is longer than {limit} bytes")
+        yield chunk
 
 
 def _require(same: bool, path: str, where: object) -> None:

@@ -39,8 +39,9 @@ _READ_ONLY = "25006"
 _UNCONFIRMED = "unconfirmed"
 
 
-def engine(url: str) -> tuple[Engine, str]:
-    """The engine of a libpq URL, with any number of hosts, and its hosts for error texts."""
+def engine(url: str, **options: Any) -> tuple[Engine, str]:
+    """The engine of a libpq URL, with any number of hosts, and its hosts for error texts;
+    ``options`` are SQLAlchemy's."""
     try:
         import psycopg
         from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -62,6 +63,7 @@ def engine(url: str) -> tuple[Engine, str]:
         creator=lambda: psycopg.connect(target),
         pool_pre_ping=True,
         hide_parameters=True,
+        **options,
     )
     event.listen(made, "connect", _prepare)
     event.listen(made, "begin", _begin)

@@ -70,6 +70,41 @@ signed = Table(
     Column("digest", LargeBinary(32), nullable=False),
 )
 
+# This operator's votes on a round's result, or on the answer to the challenge with this id.
+votes = Table(
+    "votes",
+    metadata,
+    Column("round", BigInteger, primary_key=True),
+    Column("challenge", LargeBinary(32), primary_key=True),
+    Column("view", BigInteger, primary_key=True),
+    Column("step", Integer, primary_key=True),
+    Column("value", LargeBinary(32), nullable=False),
+    Column("signature", LargeBinary(65), nullable=False),
+)
+
+# Votes of other operators that were counted.
+heard = Table(
+    "heard",
+    metadata,
+    Column("round", BigInteger, primary_key=True),
+    Column("challenge", LargeBinary(32), primary_key=True),
+    Column("view", BigInteger, primary_key=True),
+    Column("step", Integer, primary_key=True),
+    Column("value", LargeBinary(32), primary_key=True),
+    Column("operator", String(42), primary_key=True),
+    Column("signature", LargeBinary(65), nullable=False),
+)
+
+# What the results follow from that were voted for: submissions and receipts in pages of JSON.
+drafts = Table(
+    "drafts",
+    metadata,
+    Column("round", BigInteger, primary_key=True),
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("page", Integer, primary_key=True, autoincrement=False),
+    Column("content", LargeBinary, nullable=False),
+)
+
 # What proves a fault: canonical JSON, found again by its SHA-256.
 evidence = Table(
     "evidence",

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, delete, select, update
 
 from oracle.store.database import Database
 from oracle.store.schema import transactions as table
@@ -147,6 +147,27 @@ class TransactionStore:
             _of_nonce(sent.account, sent.nonce), table.c.status.in_((*OPEN, REPLACED))
         )
         self._database.run(lambda connection: connection.execute(query.values(status=FAILED)))
+
+    def prune(self, account: str, before: int) -> int:
+        """Drops what nobody needs of transactions sent before a time, their nonce being closed:
+        all of those in no block, of the others the call's data and the signed bytes. The name, hash
+        and time of what was mined stay, for reckoning costs. Returns how many rows that changed."""
+        open_ = select(table.c.nonce).where(table.c.account == account, table.c.status.in_(OPEN))
+        old = (
+            table.c.account == account,
+            table.c.sent_at < before,
+            table.c.nonce.not_in(open_.scalar_subquery()),
+        )
+        in_block = table.c.block_hash.is_not(None)
+
+        def work(connection: Connection) -> int:
+            gone = connection.execute(delete(table).where(*old, ~in_block))
+            emptied = connection.execute(
+                update(table).where(*old, in_block, table.c.raw != b"").values(data=b"", raw=b"")
+            )
+            return gone.rowcount + emptied.rowcount
+
+        return self._database.run(work)
 
 
 def _of_nonce(account: str, nonce: int) -> Any:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,22 @@ def test_send__chain_well__mined_then_final(bench: Bench) -> None:
     assert statuses(bench) == [(0, "mined")]
     outbox.tend(bench.at(receipt["blockNumber"]))
     assert statuses(bench) == [(0, "final")]
+
+
+def test_tend__final_for_a_long_time__bodies_go_and_the_next_call_is_sent_as_ever(
+    bench: Bench,
+) -> None:
+    outbox = bench.outbox()
+    receipt = outbox.send(bench.again(1))
+    final = bench.at(receipt["blockNumber"])
+    outbox.tend(final)
+    assert all(len(row.raw) > 100 and row.data for row in bench.rows())
+    outbox.tend(replace(final, timestamp=final.timestamp + 91 * 86_400))
+    [row] = bench.rows()
+    assert (row.status, row.raw, row.data) == ("final", b"", b"")
+    assert bytes(row.hash) == bytes(receipt["transactionHash"])
+    outbox.send(bench.again(1))
+    assert bench.count(1) == 2
 
 
 def test_send__same_call_once_more_after_the_first__sent_again(bench: Bench) -> None:

@@ -96,7 +96,13 @@ class NoResults:
     def _nothing(self, number: int) -> None:
         return None
 
-    proposal = own_attestation = confirmation = confirmation_proposal = _nothing
+    own_attestation = confirmation = _nothing
+
+    def votes(self, number: int, challenge: bytes) -> list[Any]:
+        return []
+
+    def draft(self, number: int, digest: bytes, page: int) -> bytes | None:
+        return None
 
     def attestations_of(self, number: int, operator: str) -> list[Any]:
         return []

@@ -8,10 +8,10 @@ something else: see ``Lies``. It signs whatever it likes.
         liar.asked                       # Counter of the requests that came, by their last word
 """
 
-import json
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from enum import StrEnum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,12 +20,19 @@ from typing import Any
 import httpx
 from eth_account.signers.local import LocalAccount
 from eth_utils import keccak
+from pydantic import TypeAdapter
 
-from oracle.settlement.manifest import hex32
-from oracle.settlement.typed_data import Commit, Domain, digest
-from oracle.settlement.wire import AttestationMessage, attestation_message
+from oracle.settlement.agreement import NIL
+from oracle.settlement.typed_data import Commit, Domain, Vote, digest
+from oracle.settlement.wire import (
+    AttestationMessage,
+    VoteMessage,
+    attestation_message,
+    vote_message,
+)
 
 BODY = 10 * 2**20
+_VOTES = TypeAdapter(list[VoteMessage])
 
 
 class Lies(StrEnum):
@@ -36,25 +43,36 @@ class Lies(StrEnum):
     SLOW = "slow"
     """Answers the truth, a few bytes a second."""
     WRONG_ROOT = "wrong root"
-    """Proposes and signs a result of its own making."""
+    """Votes for and signs a result of its own making."""
     TWO_ROOTS = "two roots"
-    """Proposes the true result, signs it for one asker and another one for the next."""
+    """Votes for the true result and signs it for one asker, another one for the next."""
     REPLAY = "replayed round"
     """Answers with what was true of the round before."""
     HUGE = "10 MB body"
     """Answers everything with ten megabytes."""
     GARBAGE = "garbage"
     """Answers with what is no message, and no JSON every other time."""
+    TIMED = "lies in time"
+    """Agrees with each in turn, and shows a receipt once it is late: see ``timed_liar``."""
 
 
 class LyingOperator:
     """Serves in threads of its own until it is closed."""
 
     def __init__(
-        self, port: int, account: LocalAccount, honest: str, domain: Domain, lies: Lies
+        self,
+        port: int,
+        account: LocalAccount,
+        honest: str,
+        domain: Domain,
+        lies: Lies,
+        asker: Callable[[int], str] = lambda port: "",
     ) -> None:
+        """``asker`` names who asks from a port, if the liar can tell."""
         self.account, self.honest, self.domain, self.lies = account, honest, domain, lies
+        self.asker = asker
         self.asked: Counter[str] = Counter()
+        self._told: Counter[str] = Counter()
         self.signed: set[bytes] = set()
         self.closing = threading.Event()
         self._server = _Server(("127.0.0.1", port), _Handler)
@@ -76,8 +94,8 @@ class LyingOperator:
 
     # ------------------------------------------------------------------ what it says
 
-    def answer(self, path: str) -> tuple[int, bytes]:
-        """Status and body for a GET."""
+    def answer(self, path: str, port: int) -> tuple[int, bytes]:
+        """Status and body for a GET that comes from a port."""
         parts = path.strip("/").split("/")
         self.asked[parts[-1]] += 1
         if self.lies is Lies.HUGE:
@@ -91,10 +109,9 @@ class LyingOperator:
             number -= 1
             path = "/".join(["", "rounds", str(number), *parts[2:]])
         if what == "attestation":
-            return self._attestation(number)
-        if what == "proposal" and self.lies is Lies.WRONG_ROOT:
-            found = self._commit(number)
-            return (404, b"{}") if found is None else self._proposal(_changed(found))
+            return self._attestation(number, port)
+        if what.startswith("votes"):
+            return self._votes(path)
         return self._true(path)
 
     def _true(self, path: str) -> tuple[int, bytes]:
@@ -112,25 +129,45 @@ class LyingOperator:
             return None
         return AttestationMessage.model_validate_json(body).attestation().commit
 
-    def _attestation(self, number: int) -> tuple[int, bytes]:
+    def _attestation(self, number: int, port: int) -> tuple[int, bytes]:
         commit = self._commit(number)
         if commit is None:
             return 404, b"{}"
-        is_second = self.asked["attestation"] % 2 == 0
+        # Both results to everybody, one after the other, where it can tell who asks.
+        asker = self.asker(port) if self.lies is Lies.TWO_ROOTS else ""
+        self._told[asker] += 1
+        is_second = self._told[asker] % 2 == 0
         if self.lies is Lies.WRONG_ROOT or (self.lies is Lies.TWO_ROOTS and is_second):
             commit = _changed(commit)
         signed = digest(commit, self.domain)
         self.signed.add(signed)
-        signature = bytes(self.account.unsafe_sign_hash(signed).signature)  # type: ignore[arg-type]
-        return 200, attestation_message(commit, signature).model_dump_json().encode()
+        return 200, attestation_message(commit, self._sign(signed)).model_dump_json().encode()
 
-    def _proposal(self, commit: Commit) -> tuple[int, bytes]:
-        return 200, json.dumps({"digest": hex32(digest(commit, self.domain))}).encode()
+    def _votes(self, path: str) -> tuple[int, bytes]:
+        """The votes that the honest operator knows, and its own: the same ones, or others."""
+        status, body = self._true(path)
+        if status != httpx.codes.OK:
+            return status, body
+        shown = _VOTES.validate_json(body)
+        lies = self.lies is Lies.WRONG_ROOT or (
+            self.lies is Lies.TWO_ROOTS and self.asked[path.rsplit("/", 1)[-1]] % 2 == 0
+        )
+        cast = {vote if not lies else _other(vote) for vote in (m.vote() for m in shown)}
+        own = [vote_message(vote, self._sign(digest(vote, self.domain))) for vote in cast]
+        return 200, _VOTES.dump_json([*shown, *own])
+
+    def _sign(self, signed: bytes) -> bytes:
+        return bytes(self.account.unsafe_sign_hash(signed).signature)  # type: ignore[arg-type]
 
 
 def _changed(commit: Commit) -> Commit:
     """The same result with scores of its own, whose batches nobody has."""
     return replace(commit, chain_head=keccak(commit.chain_head), meta_root=keccak(commit.meta_root))
+
+
+def _other(vote: Vote) -> Vote:
+    """A vote for what nobody has come to, in the place of one for a result."""
+    return vote if vote.value == NIL else replace(vote, value=keccak(vote.value))
 
 
 class _Server(ThreadingHTTPServer):
@@ -151,7 +188,7 @@ class _Handler(BaseHTTPRequestHandler):
             liar.asked[self.path.rsplit("/", 1)[-1]] += 1
             liar.closing.wait()
             return
-        status, body = liar.answer(self.path)
+        status, body = liar.answer(self.path, self.client_address[1])
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))

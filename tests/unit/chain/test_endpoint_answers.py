@@ -135,6 +135,92 @@ def test_redirect__to_another_host__nothing_is_sent_there() -> None:
         assert received == []
 
 
+@pytest.mark.parametrize(
+    ("method", "fits", "does_not"),
+    [
+        ("eth_blockNumber", 0, 2**20),
+        ("eth_chainId", 0, 2**20),
+        ("eth_call", 2**20, 2**24),
+        ("eth_getBlockByNumber", 2**20, 2**24),
+        ("eth_getLogs", 2**25, 2**26),
+    ],
+)
+def test_ask__answer_longer_than_its_kind_can_be__not_read(
+    method: str, fits: int, does_not: int
+) -> None:
+    results = {
+        "eth_call": '"0x01"',
+        "eth_getBlockByNumber": json.dumps(BLOCK),
+        "eth_getLogs": json.dumps([LOG]),
+    }
+    told = results.get(method, '"0x1"')
+    for spaces, is_read in ((fits, True), (does_not, False)):
+        with endpoint(lambda *_, n=spaces: told + " " * n) as (url, _):
+            one = Endpoint(url, 10.0)
+            if is_read:
+                assert one.ask(method, ["0x1", False])["result"] == json.loads(told)
+            else:
+                with pytest.raises(NoAnswerError):
+                    one.ask(method, ["0x1", False])
+
+
+def pruned(method: str, _: list[Any]) -> str | None:
+    """An endpoint that no longer keeps the state asked for."""
+    if method == "eth_call":
+        return '0,"error":{"code":-32000,"message":"missing trie node"}'
+    return None
+
+
+@contextmanager
+def with_pruned(*lies: Lie, **settings: Any) -> Iterator[Endpoints]:
+    with ExitStack() as stack:
+        urls = [stack.enter_context(endpoint(lie))[0] for lie in lies]
+        endpoints = Endpoints(urls, **settings)
+        endpoints.request("eth_getBlockByNumber", ["finalized", False])
+        yield endpoints
+
+
+def test_call_at_a_final_block__all_but_one_refuse__not_believed_and_counted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with with_pruned(lambda *_: None, pruned, pruned) as endpoints:
+        for _ in range(3):
+            answer = endpoints.request("eth_call", [{}, "0x10"])
+            assert answer["error"]["message"] == "missing trie node"
+        assert [one.unconfirmed for one in endpoints.health()] == [3, 0, 0]
+        assert all(one.healthy for one in endpoints.health())
+        lines = [r.getMessage() for r in caplog.records if "not believed" in r.getMessage()]
+        assert len(lines) == 2
+        assert "alone answers eth_call" in lines[0]
+
+
+def test_call_at_a_final_block__two_answer_and_one_refuses__believed() -> None:
+    with with_pruned(pruned, lambda *_: None, lambda *_: None) as endpoints:
+        assert endpoints.request("eth_call", [{}, "0x10"])["result"] == "0x01"
+        assert [one.unconfirmed for one in endpoints.health()] == [0, 0, 0]
+
+
+def test_call_at_a_final_block__refused_only_once__believed() -> None:
+    refusals = [pruned("eth_call", [])]
+
+    def once(method: str, _: list[Any]) -> str | None:
+        return refusals.pop() if method == "eth_call" and refusals else None
+
+    with with_pruned(lambda *_: None, once) as endpoints:
+        assert endpoints.request("eth_call", [{}, "0x10"])["result"] == "0x01"
+        assert not refusals
+
+
+def test_call_at_a_young_block__the_other_does_not_know_it_yet__believed() -> None:
+    with with_pruned(lambda *_: None, pruned) as endpoints:
+        assert endpoints.request("eth_call", [{}, "0x11"])["result"] == "0x01"
+
+
+def test_call_at_a_final_block__only_one_is_asked__believed() -> None:
+    with with_pruned(lambda *_: None) as endpoints:
+        assert endpoints.request("eth_call", [{}, "0x10"])["result"] == "0x01"
+
+
 def test_ask__headers_drip_without_an_end__given_up() -> None:
     """Every byte comes in time; the answer never does."""
     closed, listener = threading.Event(), socket.create_server(("127.0.0.1", 0))

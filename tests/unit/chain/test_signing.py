@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from oracle.chain.drafts import Draft
+from oracle.chain.fees import Fees
 from oracle.chain.keys import load_env_file, new_password, write_keystore
 from oracle.chain.signers import SignerSettings, open_signer
-from oracle.chain.signing import LocalSigner, sign
+from oracle.chain.signing import LocalSigner, access_list_of, is_legacy, sign
 from oracle.errors import AssayError, InputError, RefusedError
 from oracle.settlement.typed_data import Domain, Submission, message, recover
 
@@ -62,6 +64,36 @@ def test_sign_transaction__any_fields__same_as_eth_account(
     ours = LocalSigner(OWN).sign_transaction({**fields, "from": OWN.address})
     theirs = OWN.sign_transaction({**fields, "type": 2})
     assert (ours.raw, ours.hash) == (bytes(theirs.raw_transaction), bytes(theirs.hash))
+
+
+LEGACY: dict[str, Any] = {name: value for name, value in CALL.items() if not name.startswith("max")}
+
+
+@given(
+    chain_id=st.integers(1, 2**32),
+    nonce=st.integers(0, 2**40),
+    price=st.integers(0, 10**13),
+    data=st.binary(max_size=100),
+)
+def test_sign_transaction__gas_price__type_0_same_as_eth_account(
+    chain_id: int, nonce: int, price: int, data: bytes
+) -> None:
+    fields = LEGACY | {"chainId": chain_id, "nonce": nonce, "gasPrice": price, "data": data}
+    ours = LocalSigner(OWN).sign_transaction({**fields, "from": OWN.address})
+    theirs = OWN.sign_transaction(fields)
+    assert (ours.raw, ours.hash) == (bytes(theirs.raw_transaction), bytes(theirs.hash))
+    assert is_legacy(ours.raw)
+    assert access_list_of(ours.raw) == []
+
+
+def test_is_legacy__type_2__no() -> None:
+    assert not is_legacy(LocalSigner(OWN).sign_transaction({**CALL, "accessList": []}).raw)
+
+
+def test_draft__legacy__one_price_and_no_list() -> None:
+    made = Draft("withdraw", CALL["to"], b"\x01", 100, legacy=True)
+    fields = made.fields(31337, 4, Fees(max_fee=70, tip=10))
+    assert fields == LEGACY | {"nonce": 4, "gas": 100, "gasPrice": 70, "data": b"\x01"}
 
 
 # ---------------------------------------------------------------------- environment files

@@ -35,7 +35,10 @@ class Desk(EvidenceDesk):
 
 
 def desk(*answers: bytes | None) -> EvidenceDesk:
-    peers = [SimpleNamespace(evidence=lambda number, sha256, raw=raw: raw) for raw in answers]
+    peers = [
+        SimpleNamespace(hesitates=False, evidence=lambda number, sha256, raw=raw: raw)
+        for raw in answers
+    ]
     context: Any = SimpleNamespace(peers=peers)
     sharing: Any = None
     return Desk(context, sharing)

@@ -27,7 +27,7 @@ class Journal:
 
 
 class SilentPeer(Peer):
-    def submissions(self, number: int):
+    def submissions_after(self, number: int, after: object):
         return None
 
 

@@ -123,12 +123,19 @@ def test_metrics__cycles_money_and_faults__are_counted() -> None:
 
 
 def test_metrics__asked_for__look_at_endpoints_and_disks_then(tmp_path: Path) -> None:
-    health = [EndpointHealth("http://a:1", True, 12, 10, 3, 1, "")]
-    sights = Sights(endpoints=lambda: health, folders=[tmp_path], oldest_pending=lambda: 9.0)
+    health = [EndpointHealth("http://a:1", True, 12, 10, 3, 1, "", 5)]
+    sights = Sights(
+        endpoints=lambda: health,
+        folders=[tmp_path],
+        oldest_pending=lambda: 9.0,
+        index_gaps=lambda: 2,
+    )
     metrics = Metrics(sights)
     assert value(metrics, "assay_rpc_healthy", host="http://a:1") == 1
     assert value(metrics, "assay_rpc_head_block", host="http://a:1") == 12
     assert value(metrics, "assay_rpc_disagreements_total", host="http://a:1") == 1
+    assert value(metrics, "assay_rpc_unconfirmed_total", host="http://a:1") == 5
+    assert value(metrics, "assay_index_gaps_total") == 2
     assert value(metrics, "assay_oldest_pending_transaction_seconds") == 9
     assert (value(metrics, "assay_disk_free_bytes", folder=str(tmp_path)) or 0) > 0
     health[0] = EndpointHealth("http://a:1", False, 12, 10, 4, 1, "does not answer")

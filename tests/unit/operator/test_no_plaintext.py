@@ -106,7 +106,7 @@ def test_answers__before_and_after_the_close__no_row_of_a_file(chain, pair):
         f"/rounds/{ROUND}/submissions/{sha256}",
         f"/rounds/{ROUND}/targets",
         f"/rounds/{ROUND}/targets/{signed_targets().sha256.hex()}",
-        f"/rounds/{ROUND}/proposal",
+        f"/rounds/{ROUND}/votes",
         f"/rounds/{ROUND}/attestation",
     ]
     for now in (CLOSES - 1, CLOSES, DUE):

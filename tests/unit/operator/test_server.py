@@ -38,7 +38,8 @@ from oracle.operator.cards import is_genuine
 from oracle.operator.ingest import MAX_BYTES, Ingest
 from oracle.operator.server import build
 from oracle.operator.wrapping import MAX_BODY
-from oracle.settlement.typed_data import Commit, HistoryRequest, recover
+from oracle.settlement.agreement import NIL
+from oracle.settlement.typed_data import Commit, HistoryRequest, Vote, recover
 from oracle.settlement.wire import (
     CardMessage,
     ReceiptMessage,
@@ -46,6 +47,7 @@ from oracle.settlement.wire import (
     attestation_message,
     receipt_of,
     unhex,
+    vote_message,
 )
 from oracle.store.sealing import Identity, SealError
 
@@ -301,17 +303,35 @@ def test_get__attestations_of_an_operator__all_that_is_known(client, results):
     assert client.get(f"{path}/{SELF.address.lower()}").json() == []
 
 
-@pytest.mark.parametrize("path", ["proposal", "confirmation", "confirmation/proposal", "card/x"])
+@pytest.mark.parametrize("path", ["confirmation", "card/x", f"drafts/{'05' * 32}"])
 def test_get__nothing_evaluated__404(client, path):
     assert client.get(f"/rounds/{ROUND}/{path}").status_code == 404
 
 
-def test_get__proposal__its_digest_in_hex(client, results):
-    results.proposal = {ROUND: b"\x05" * 32}.get
-    results.confirmation_proposal = {ROUND: b"\x06" * 32}.get
-    assert client.get(f"/rounds/{ROUND}/proposal").json() == {"digest": "0x" + "05" * 32}
-    path = f"/rounds/{ROUND}/confirmation/proposal"
-    assert client.get(path).json() == {"digest": "0x" + "06" * 32}
+def test_get__votes__of_the_round_or_of_a_challenge(client, results):
+    vote = vote_message(Vote(ROUND, NIL, 2, 1, b"\x05" * 32), bytes(65))
+    results.votes = lambda number, challenge: [vote] if challenge == NIL else []
+    (shown,) = client.get(f"/rounds/{ROUND}/votes").json()
+    assert (shown["view"], shown["step"], shown["value"]) == (2, 1, "0x" + "05" * 32)
+    path = f"/rounds/{ROUND}/votes?challenge=0x{'06' * 32}"
+    assert client.get(path).json() == []
+
+
+def test_get__draft__page_by_page(client, results):
+    pages = {0: b"[1]", 1: b"[2]"}
+    results.draft = lambda number, digest, page: pages.get(page)
+    path = f"/rounds/{ROUND}/drafts/{'05' * 32}"
+    answers = [client.get(path, params={"page": page}) for page in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 404]
+    assert answers[1].content == b"[2]"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["votes?challenge=0x12", "votes?challenge=x", "drafts/05", f"drafts/{'05' * 32}?page=-1"],
+)
+def test_get__malformed_question_on_votes__422(client, path):
+    assert client.get(f"/rounds/{ROUND}/{path}").status_code == 422
 
 
 def test_get__health__names_the_operator_and_no_cycle_yet(client):

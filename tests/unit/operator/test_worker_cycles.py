@@ -23,7 +23,9 @@ from oracle.chain.signing import LocalSigner
 from oracle.devnet.profile import Clocks, Timing
 from oracle.devnet.topology import ANNOUNCER
 from oracle.operator.config import OperatorConfig
+from oracle.settlement.agreement import NIL
 from oracle.settlement.specs import SPECS
+from oracle.settlement.typed_data import Announcement
 from oracle.settlement.units import MILLIONTH
 
 pytestmark = pytest.mark.chain
@@ -215,6 +217,78 @@ def test_cycle__nobody_announces_for_long__the_round_is_skipped(world: World) ->
     assert world.reader.state()["head"] == 3
 
 
+def idle(world: World) -> bool:
+    """Whether a look at a block that was looked at before asks for no more than news, and what
+    became of transactions that were sent."""
+    world.look()
+    return not {"eth_call", "eth_getLogs"} & set(world.look())
+
+
+def silent_round(world: World) -> Announcement:
+    """A round that was announced and got no commit in time; nobody announces another."""
+    world.pass_to((world.chain.head.timestamp // EVERY + 2) * EVERY - 60)
+    world.look()
+    world.operator.running.worker.duties.announcing = None
+    announced = world.reader.announced(1)
+    assert announced is not None
+    world.pass_to(announced.closes + announced.horizon + TIMING.grace + 1)
+    return announced
+
+
+def test_cycle__head_was_ended_in_a_block_that_is_not_final__idle_until_the_next_block(
+    world: World,
+) -> None:
+    silent_round(world)
+    for _ in range(4):
+        world.look()
+        world.operator.running.context.turns.clock = lambda: 2 * 10**9
+    assert world.reader.state()["head"] == 2
+    assert world.reader.state(world.chain.finalized)["head"] == 1
+    assert idle(world)
+    world.chain.mine()
+    assert world.look()["eth_call"] > 0
+    world.chain.finalize()
+    assert world.look()["eth_call"] > 0
+    assert idle(world)
+
+
+def test_cycle__round_was_skipped_in_a_block_that_is_not_final__idle_until_the_next_block(
+    world: World,
+) -> None:
+    announced = silent_round(world)
+    look_on(world)
+    world.pass_to(announced.closes + CLOCKS.skip_after)
+    for _ in range(4):
+        world.look()
+        world.operator.running.context.turns.clock = lambda: 2 * 10**9
+    assert rounds(world) == 2
+    assert world.reader.state(world.chain.finalized)["last_announced"] == 1
+    assert idle(world)
+    world.chain.finalize()
+    assert world.look()["eth_call"] > 0
+
+
+def test_cycle__turn_has_not_come__looks_again_without_a_block(world: World) -> None:
+    silent_round(world)
+    turns = world.operator.running.context.turns
+    turns.clock, turns.stagger = lambda: 0.0, 5.0
+    assert not idle(world)
+    turns.clock = lambda: 1000.0
+    world.look()
+    assert world.reader.state()["head"] == 2
+
+
+def test_cycle__without_a_key__what_others_have_to_do__idle_until_the_next_block(
+    world: World,
+) -> None:
+    silent_round(world)
+    world.operator.stop()
+    world.operator.keyless = True
+    world.operator.start()
+    assert idle(world)
+    assert world.reader.state()["head"] == 1
+
+
 def test_cycle__without_a_key__looks_and_sends_nothing(world: World) -> None:
     world.operator.stop()
     world.operator.keyless = True
@@ -223,5 +297,25 @@ def test_cycle__without_a_key__looks_and_sends_nothing(world: World) -> None:
     blocks = len(world.chain.blocks)
     assert world.look()["eth_call"] > 0
     assert world.operator.running.context.address == ""
-    assert world.operator.running.worker.proposal(1) is None
+    assert world.operator.running.worker.votes(1, NIL) == []
     assert len(world.chain.blocks) == blocks
+
+
+def test_cycle__a_round_has_closed__takes_in_what_others_accepted_and_rests(world: World) -> None:
+    world.pass_to((world.chain.head.timestamp // EVERY + 2) * EVERY - 60)
+    world.look()
+    announced = world.reader.announced(1)
+    assert announced is not None
+    duties = world.operator.running.worker.duties
+    world.pass_to(announced.closes - 10)
+    world.look()
+    assert not duties.sharing.is_shared(1)
+    world.pass_to(announced.closes)
+    world.look()
+    assert duties.sharing.is_shared(1)
+    world.chain.mine()
+    world.chain.finalize()
+    world.look()
+    world.chain.mine()
+    world.chain.finalize()
+    assert "eth_call" not in world.look()

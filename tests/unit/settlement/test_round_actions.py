@@ -63,6 +63,29 @@ def test_next_actions__after_the_commit__what_is_missing(
     assert next_actions(facts, own, 280) == expected
 
 
+CLOSED = replace(FACTS, status=Status.ANNOUNCED, final_at=None)
+NOTHING = OperatorFacts(targets=False, attested=False, shared=False)
+
+
+@pytest.mark.parametrize(
+    ("own", "now", "expected"),
+    [
+        (NOTHING, 199, ()),
+        (NOTHING, 200, (Action.SHARE,)),
+        (NOTHING, 249, (Action.SHARE,)),
+        (NOTHING, 250, (Action.SHARE, Action.AWAIT_TARGETS)),
+        (replace(NOTHING, shared=True), 249, ()),
+        (replace(NOTHING, shared=True), 250, (Action.AWAIT_TARGETS,)),
+        (replace(NOTHING, targets=True), 250, (Action.ATTEST,)),
+        (replace(NOTHING, attested=True), 250, (Action.GATHER,)),
+    ],
+)
+def test_next_actions__closed_and_not_evaluated__takes_in_what_others_accepted(
+    own: OperatorFacts, now: int, expected: tuple[Action, ...]
+) -> None:
+    assert next_actions(CLOSED, own, now) == expected
+
+
 rounds = st.builds(
     RoundFacts,
     number=st.just(4),
@@ -82,6 +105,7 @@ operators = st.builds(
     has_folder=st.booleans(),
     disclosed=st.booleans(),
     has_signatures=st.booleans(),
+    shared=st.booleans(),
     super_quorum=st.integers(0, 5),
     bond_open=st.booleans(),
 )

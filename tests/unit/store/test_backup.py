@@ -73,6 +73,17 @@ def test_backup__file_is_there__refused_and_left_alone(
     assert (tmp_path / "copy").read_text() == "older"
 
 
+def test_backup__another_to_the_same_place_was_cut_off__its_part_is_left_alone(
+    path: Path, tmp_path: Path, open_database: OpenDatabase
+) -> None:
+    """It may still be at work: both would write one file under a fixed name."""
+    Journal(open_database(path)).reserve_digest(7, "commit", ONE)
+    (tmp_path / ".copy.part").write_text("another's")
+    backup(path, tmp_path / "copy")
+    assert signed_in(tmp_path / "copy") == [(7, "commit", ONE)]
+    assert (tmp_path / ".copy.part").read_text() == "another's"
+
+
 def test_backup__no_database__said_so(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no database at"):
         backup(tmp_path / "none", tmp_path / "copy")

@@ -14,7 +14,13 @@ from synthetic_round import ENTRIES, inputs, private_files, read
 from oracle.evaluation.evaluate import evaluate
 from oracle.settlement.manifest import TARGETS
 from oracle.settlement.specs import SPECS, Disclosure
-from oracle.store.artefacts import MANIFEST, ArtefactError, RoundFolder, write_round
+from oracle.store.artefacts import (
+    MANIFEST,
+    ArtefactError,
+    RoundFolder,
+    write_round,
+    write_sealed,
+)
 from oracle.store.disclosure import disclose
 from oracle.store.mirror import get_round, mirror_round, round_key
 from oracle.store.objects import (
@@ -23,7 +29,9 @@ from oracle.store.objects import (
     ObjectError,
     ObjectStore,
     S3Objects,
+    TooLongError,
 )
+from oracle.store.sealed_index import SEALED
 from oracle.store.sealing import Identity, seal
 
 KEY = round_key(731371, "0x" + "aA" * 20, 7)
@@ -267,6 +275,89 @@ def test_mirror_round__another_result__replaces_every_file(
     recorded = Recorded(objects)
     mirror_round(again, recorded, KEY)
     assert set(recorded.put_paths) == set(_everything(again))
+
+
+def test_mirror_round__again_with_nothing_new__puts_nothing(
+    objects: ObjectStore, folder: Path
+) -> None:
+    mirror_round(folder, objects, KEY)
+    recorded = Recorded(objects)
+    mirror_round(folder, recorded, KEY)
+    assert recorded.put_paths == []
+
+
+def test_mirror_round__more_signatures__puts_them_only(objects: ObjectStore, folder: Path) -> None:
+    mirror_round(folder, objects, KEY)
+    (folder / "receipts" / "receipts.json").write_bytes(b"[]")
+    recorded = Recorded(objects)
+    mirror_round(folder, recorded, KEY)
+    assert recorded.put_paths == ["receipts/receipts.json"]
+
+
+def test_mirror_round__sealed_anew_and_interrupted__puts_the_rest_when_repeated(
+    objects: ObjectStore, folder: Path, tmp_path: Path
+) -> None:
+    """The index of sealed files must not be there before the files that it lists."""
+    mirror_round(folder, objects, KEY)
+    shutil.rmtree(folder / SEALED)
+    private = private_files(inputs(entries=ENTRIES[:4]))
+    to = [IDENTITY.recipient, Identity.new().recipient]
+    write_sealed(folder, "verifiers", ((path, seal(raw, to)) for path, raw in private.items()))
+    with pytest.raises(ObjectError, match="went away"):
+        mirror_round(folder, Recorded(objects, fail_after=2), KEY)
+    mirror_round(folder, objects, KEY)
+    assert get_round(objects, KEY, tmp_path / "7")
+    assert _everything(tmp_path / "7") == _everything(folder)
+
+
+@pytest.mark.parametrize("path", ["outputs/scores.csv", "sealed/inputs/targets.csv.age"])
+def test_get_round__file_longer_than_listed__refused_before_it_is_read(
+    objects: ObjectStore, folder: Path, tmp_path: Path, path: str
+) -> None:
+    mirror_round(folder, objects, KEY)
+    (tmp_path / "long").write_bytes((folder / path).read_bytes() + bytes(1))
+    objects.put(f"{KEY}/{path}", tmp_path / "long")
+    with pytest.raises(ArtefactError, match=r"is longer than \d+ bytes"):
+        get_round(objects, KEY, tmp_path / "got" / "7")
+    assert list((tmp_path / "got").iterdir()) == []
+
+
+@pytest.mark.parametrize("path", ["outputs/other.csv", "sealed/outputs/other.csv.age"])
+def test_get_round__file_that_nothing_lists__refused(
+    objects: ObjectStore, folder: Path, tmp_path: Path, path: str
+) -> None:
+    mirror_round(folder, objects, KEY)
+    (tmp_path / "other").write_bytes(b"other")
+    objects.put(f"{KEY}/{path}", tmp_path / "other")
+    with pytest.raises(ArtefactError, match=r"other\.csv(\.age)? is not in"):
+        get_round(objects, KEY, tmp_path / "got" / "7")
+
+
+def test_get_round__files_without_an_end__refused(folder: Path, tmp_path: Path) -> None:
+    objects = FolderObjects(tmp_path / "mirror")
+    mirror_round(folder, objects, KEY)
+
+    class Endless(Recorded):
+        def list(self, prefix: str) -> Iterator[str]:
+            return (f"{prefix}receipts/{n}" for n in count())
+
+    with pytest.raises(ArtefactError, match="has more than"):
+        get_round(Endless(objects), KEY, tmp_path / "got" / "7")
+
+
+@pytest.mark.parametrize("limit", [0, 2, 3])
+def test_get__longer_than_the_limit__refused_and_nothing_written(
+    objects: ObjectStore, tmp_path: Path, limit: int
+) -> None:
+    (tmp_path / "source").write_bytes(b"one")
+    objects.put("a", tmp_path / "source")
+    if limit >= 3:
+        objects.get("a", tmp_path / "got", limit)
+        assert (tmp_path / "got").read_bytes() == b"one"
+        return
+    with pytest.raises(TooLongError, match=f"a is longer than {limit} bytes"):
+        objects.get("a", tmp_path / "got", limit)
+    assert [p.name for p in tmp_path.iterdir() if "got" in p.name] == []
 
 
 def test_get_round__altered_there__refused_and_nothing_left(

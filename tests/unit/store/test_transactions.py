@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from oracle.store.database import Database
+from oracle.store.spending import mined_since
 from oracle.store.transactions import (
     FAILED,
     FINAL,
@@ -158,3 +159,44 @@ def test_add__new_one_with_the_nonce_of_the_same_call__refused(store: Transactio
         store.add(sent(0, fee=101), new=True)
     store.add(sent(0), new=True)  # the same once more, as after a lost answer
     assert statuses(store) == {0: [(100, PENDING)]}
+
+
+# ---------------------------------------------------------------------- what is long done
+
+
+def rows(store: TransactionStore) -> list[Sent]:
+    return [one for nonce in range(10) for one in store.of_nonce(ME, nonce)]
+
+
+def test_prune__closed_and_old__bodies_go_and_costs_can_still_be_reckoned(
+    store: TransactionStore, database: Database
+) -> None:
+    for nonce, status in ((0, FINAL), (1, FAILED)):
+        store.add(sent(nonce))
+        store.add(sent(nonce, fee=113))
+        store.mined(sent(nonce, fee=113), 9, bytes(32), status)
+    store.add(sent(2))
+    store.failed(sent(2))
+    before = mined_since(database, 0)
+    assert store.prune(ME, sent(0).sent_at + 1) == 5
+    assert mined_since(database, 0) == before
+    assert len(before) == 2
+    assert [(one.nonce, one.max_fee, one.data, one.raw) for one in rows(store)] == [
+        (0, 113, b"", b""),
+        (1, 113, b"", b""),
+    ]
+    assert store.prune(ME, sent(0).sent_at + 1) == 0
+
+
+def test_prune__open_or_young_or_anothers__left_alone(store: TransactionStore) -> None:
+    store.add(sent(0))
+    store.add(sent(1))
+    store.add(sent(1, fee=113))
+    store.mined(sent(1, fee=113), 9, bytes(32), MINED)
+    store.add(replace(sent(2), sent_at=sent(0).sent_at + 100))
+    store.failed(sent(2))
+    store.add(sent(3, account=OTHER))
+    store.failed(sent(3, account=OTHER))
+    assert store.prune(ME, sent(0).sent_at + 1) == 0
+    assert statuses(store) == {0: [(100, PENDING)], 1: [(100, REPLACED), (113, MINED)]}
+    assert store.prune(OTHER, sent(0).sent_at + 1) == 1
