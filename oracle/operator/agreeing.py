@@ -1,6 +1,6 @@
 """Voting with the other operators until one result is everybody's (oracle/settlement/agreement)."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import structlog
@@ -16,6 +16,10 @@ from oracle.settlement.typed_data import Vote, recover
 from oracle.settlement.wire import VoteMessage, vote_message
 
 _MOVES_A_STEP = 8
+_MOST_IDLE = 4096
+"""Votes of one peer on one matter that were checked and count for nothing. Honest ones show a few
+that liars told them alone; more are not checked, since that takes a millisecond each."""
+_Cast = tuple[Vote, bytes]
 _log = structlog.get_logger("agreeing")
 
 
@@ -27,11 +31,13 @@ class Agreeing:
     drafts: Drafts
     _votes: dict[tuple[int, bytes], Votes] = field(default_factory=dict)
     _first: dict[tuple[int, bytes], Draft] = field(default_factory=dict)
+    _idle: dict[tuple[int, bytes, str], dict[_Cast, str]] = field(default_factory=dict)
     _forgotten: int = 0
 
     def matter(self, number: int, challenge: bytes, needed: int) -> Matter:
         """A round's result, or the answer to the challenge with this id."""
-        return Matter(number, self.context.terms(number).members, needed, challenge)
+        terms = self.context.terms(number)
+        return Matter(number, terms.members, needed, terms.liars, challenge)
 
     def decided(self, matter: Matter) -> Draft | None:
         """One step towards an agreement; what was agreed on, once it is and can be come to here."""
@@ -40,7 +46,7 @@ class Agreeing:
         for _ in range(_MOVES_A_STEP):
             move = self._elector(matter, votes).next_move(votes)
             if isinstance(move, Decided):
-                return self._draft(votes, move.value)
+                return self._decided_draft(matter.round, move.value)
             if move is None or self.context.signer is None:
                 return None
             self._cast(votes, move)
@@ -80,9 +86,9 @@ class Agreeing:
         if key not in self._votes:
             votes = Votes(matter)
             for vote, signature in self.context.ballots.own(matter.round, matter.challenge):
-                votes.add(self.context.address, vote, signature)
+                votes.restore(self.context.address, vote, signature)
             for operator, vote, signature in self.context.ballots.heard(*key):
-                votes.add(operator, vote, signature)
+                votes.restore(operator, vote, signature)
             self._votes[key] = votes
         return self._votes[key]
 
@@ -92,34 +98,53 @@ class Agreeing:
         known = set(votes)
         counted: list[tuple[str, Vote, bytes]] = []
         for peer, messages in asked:
-            if not self._count(votes, messages or (), known, counted):
-                _log.warning("a peer shows a vote that no operator cast", peer=peer.url)
+            idle = self._idle.setdefault((*_key(matter), peer.url), {})
+            shown = ((message.vote(), message.signed()) for message in messages or ())
+            # One after another: what is not read any more of a liar is read of the next.
+            news = (cast for cast in shown if cast not in known)
+            if not self._count(votes, _noting(news, known), idle, counted):
+                _log.warning("a peer shows votes that no honest one has", peer=peer.url)
         self.context.ballots.hear(counted)
 
     def _count(
         self,
         votes: Votes,
-        messages: Iterable[VoteMessage],
-        known: set[tuple[Vote, bytes]],
+        news: Iterable[_Cast],
+        idle: dict[_Cast, str],
         counted: list[tuple[str, Vote, bytes]],
     ) -> bool:
         """False, and no more is read, at a vote that no member signed: no honest peer shows it.
 
-        What counts is added to ``counted``."""
+        What counts is added to ``counted``, what does not to ``idle``: it may count later."""
         members = votes.matter.members
-        for message in messages:
-            vote, signature = message.vote(), message.signed()
-            news = (vote, signature) not in known
-            if not news or not any(votes.takes(member, vote) for member in members):
-                continue
-            known.add((vote, signature))
-            signer = recover(vote, self.context.domain, signature)
-            if signer not in members:
-                return False
-            # Its own votes an operator has kept; it does not stand by another one with its key.
-            if signer != self.context.address and votes.add(signer, vote, signature):
+        for cast in news:
+            vote, signature = cast
+            signer = idle.get(cast)
+            if signer is None:
+                if not any(votes.takes(member, vote) for member in members):
+                    continue
+                if len(idle) >= _MOST_IDLE:
+                    return False
+                signer = recover(vote, self.context.domain, signature)
+                if signer is None or signer not in members:
+                    return False
+            if signer == self.context.address:
+                self._stand_by(votes, vote, signature)
+            elif votes.add(signer, vote, signature):
                 counted.append((signer, vote, signature))
+                idle.pop(cast, None)
+                continue
+            idle[cast] = signer
         return True
+
+    def _stand_by(self, votes: Votes, vote: Vote, signature: bytes) -> None:
+        """An operator has kept its own votes, unless an old database was put back: then it does
+        not vote again. It does not stand by a second one of another process with its key."""
+        cast = votes.of(self.context.address, vote.view, Step(vote.step))
+        if not cast and votes.takes(self.context.address, vote):
+            self.context.ballots.cast(vote, signature)
+            votes.restore(self.context.address, vote, signature)
+            _log.warning("a peer shows a vote of mine that was lost", round=vote.round)
 
     def _cast(self, votes: Votes, move: Cast) -> None:
         """Sign, keep, and only then show: nobody ever sees a vote that a crash can change."""
@@ -143,13 +168,16 @@ class Agreeing:
 
     def _is_acceptable(self, votes: Votes, value: bytes) -> bool:
         """Whether this operator comes to the result by what others show, and nothing that it knew
-        at first is missing in it, unless an honest operator is sure to have found that right."""
-        if self.context.ballots.page(votes.matter.round, value, 0) is not None:
+        at first is missing in it, unless an honest operator is sure to have found that right.
+
+        That a draft is kept does not say so: it may be of the result that is challenged."""
+        if votes.has_voted(self.context.address, value):
             return True
-        draft = self._fetched(votes, value)
+        backed = votes.is_backed(value)
+        draft = self._draft(votes.matter.round, value, backed=backed)
         if draft is None:
             return False
-        if not votes.is_backed(value) and not self.drafts.lacks_nothing(draft, self._own(votes)):
+        if not backed and not self.drafts.lacks_nothing(draft, self._own(votes)):
             _log.warning("a proposal leaves a submission out", round=draft.number)
             return False
         self.drafts.keep(draft)
@@ -164,21 +192,19 @@ class Agreeing:
             self._first[key] = kept or self.drafts.newest(key[0])
         return self._first[key]
 
-    def _draft(self, votes: Votes, value: bytes) -> Draft | None:
-        number = votes.matter.round
-        kept = self.drafts.kept(number, value)
-        if kept is not None:
-            return kept
-        draft = self._fetched(votes, value)
+    def _decided_draft(self, number: int, value: bytes) -> Draft | None:
+        """Kept from now on, so that whoever is behind finds it here."""
+        draft = self._draft(number, value)
         if draft is not None:
             self.drafts.keep(draft)
         return draft
 
-    def _fetched(self, votes: Votes, value: bytes) -> Draft | None:
-        number = votes.matter.round
-        if not self.context.turns.is_time(number, ("draft", value)):
-            return None
-        return self.drafts.fetched(number, value)
+    def _draft(self, number: int, value: bytes, *, backed: bool = True) -> Draft | None:
+        """As it is kept here, or as a peer shows it."""
+        kept = self.drafts.kept(number, value)
+        if kept is not None or not self.context.turns.is_time(number, ("draft", value)):
+            return kept
+        return self.drafts.fetched(number, value, backed=backed)
 
     # ------------------------------------------------------------------ what others see
 
@@ -191,6 +217,10 @@ class Agreeing:
         heard = [(vote, signature) for _, vote, signature in ballots.heard(number, challenge)]
         return [vote_message(*vote) for vote in [*ballots.own(number, challenge), *heard]]
 
+    def targets(self, number: int, digest: bytes) -> bytes | None:
+        """The targets of a draft that this operator voted for, sealed to the round's operators."""
+        return self.drafts.shared_targets(number, digest)
+
     def page(self, number: int, digest: bytes, page: int) -> bytes | None:
         """A page of a draft that this operator voted for."""
         return self.context.ballots.page(number, digest, page)
@@ -199,6 +229,7 @@ class Agreeing:
         """Drops what is kept for rounds that have ended."""
         self._votes = {key: votes for key, votes in self._votes.items() if key[0] >= number}
         self._first = {key: draft for key, draft in self._first.items() if key[0] >= number}
+        self._idle = {key: idle for key, idle in self._idle.items() if key[0] >= number}
         if number > self._forgotten:
             self.context.ballots.forget_before(number)
             self._forgotten = number
@@ -207,6 +238,14 @@ class Agreeing:
         """Frees the memory that an agreed round's drafts take."""
         self._first = {key: draft for key, draft in self._first.items() if key[0] != number}
         self.drafts.forget(number)
+
+
+def _noting(casts: Iterable[_Cast], known: set[_Cast]) -> Iterator[_Cast]:
+    """Adds to ``known`` what is taken from ``casts``, unless it is the last: what makes a reader
+    stop, the next peer may show rightly."""
+    for cast in casts:
+        yield cast
+        known.add(cast)
 
 
 def _key(matter: Matter) -> tuple[int, bytes]:

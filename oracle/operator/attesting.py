@@ -8,7 +8,6 @@ import structlog
 
 from oracle.chain.signing import sign
 from oracle.errors import RefusedError
-from oracle.evaluation.evaluate import Evaluation
 from oracle.operator.agreeing import Agreeing
 from oracle.operator.attestations import Attestations
 from oracle.operator.context import Context
@@ -72,16 +71,16 @@ class Attesting:
             folder,
             result.manifest,
             {path: raw for path, raw in result.files.items() if path != TARGETS},
-            self._sealed(number, result),
+            self._sealed(draft),
             {RECEIPTS: receipts_bytes(number, draft.receipts)},
         )
         self.context.at(Failpoint.FOLDER_WRITTEN)
 
-    def _sealed(self, number: int, result: Evaluation) -> Iterator[tuple[str, bytes]]:
-        for file in result.manifest.files:
+    def _sealed(self, draft: Draft) -> Iterator[tuple[str, bytes]]:
+        number = draft.number
+        for file in draft.result.manifest.files:
             if file.path == TARGETS:
-                targets = self.context.data.targets(number) or b""
-                yield file.path, self.context.seal(number, targets)
+                yield file.path, self.context.seal(number, draft.targets)
             elif file.path.startswith(SUBMISSIONS):
                 sha256 = bytes.fromhex(file.path.removeprefix(SUBMISSIONS))
                 yield file.path, self.context.journal.sealed(number, sha256)
@@ -116,6 +115,7 @@ class Attesting:
             self.publish(folder, draft)
             commit = draft.result.commit
         self._sign(number, commit)
+        self.agreeing.forget(number)
 
     # ------------------------------------------------------------------ what others see
 

@@ -59,8 +59,11 @@ class Confirming:
     sharing: Sharing
     desk: EvidenceDesk
 
-    def answer(self, number: int) -> None:
-        """One step towards an answer: its evaluation, this operator's signature, or the sending."""
+    def answer(self, number: int) -> bool:
+        """One step towards an answer: its evaluation, this operator's signature, or the sending.
+
+        False if nothing is left to do unless another block comes: the newest one has the answer.
+        """
         context = self.context
         challenge, committed = context.reader.challenge_of(number), context.reader.committed(number)
         if challenge is None or committed is None:
@@ -68,14 +71,15 @@ class Confirming:
         phase = phase_of(challenge.challenge_id)
         signed = context.journal.signed_digest(number, phase)
         if signed == BLOCKED:
-            return
+            return False
         own = self.own(number, challenge.challenge_id)
-        if own is None and signed is not None:
+        if own is not None:
+            return self._gather(number, challenge, committed, own)
+        if signed is not None:
             self._sign_again(number, challenge, committed, signed)
-        elif own is None:
-            self._propose(number, challenge, committed)
         else:
-            self._gather(number, challenge, committed, own)
+            self._propose(number, challenge, committed)
+        return True
 
     # ------------------------------------------------------------------ towards a signature
 
@@ -119,12 +123,23 @@ class Confirming:
     def _sign_again(
         self, number: int, challenge: Challenge, committed: Commit, signed: bytes
     ) -> None:
-        """What was written down before a crash: the committed result, or the one beside it."""
-        beside = commit_in(candidate(self.context.folder(number), challenge.challenge_id))
+        """What was written down before a crash: the committed result, the one beside it, or, if
+        that is lost, a draft that was voted for."""
+        challenge_id = challenge.challenge_id
+        beside = commit_in(candidate(self.context.folder(number), challenge_id))
         for commit in (committed, beside):
-            confirm = commit and confirm_of(commit, challenge.challenge_id)
+            confirm = commit and confirm_of(commit, challenge_id)
             if confirm and digest(confirm, self.context.domain) == signed:
                 self._sign(number, confirm)
+                return
+        for vote, _ in self.context.ballots.own(number, challenge_id):
+            draft = self.attesting.drafts.kept(number, vote.value)
+            if draft is None:
+                continue
+            voted = confirm_of(draft.result.commit, challenge_id)
+            if digest(voted, self.context.domain) == signed:
+                self._publish(challenge, committed, draft)
+                self._sign(number, voted)
                 return
         raise RefusedError(
             f"round {number}: the answer that this operator wrote down, 0x{signed.hex()}, is lost"
@@ -134,7 +149,8 @@ class Confirming:
 
     def _gather(
         self, number: int, challenge: Challenge, committed: Commit, own: ConfirmationMessage
-    ) -> None:
+    ) -> bool:
+        """Whether the newest block, if it was asked, does without the answer."""
         context, terms = self.context, self.context.terms(number)
 
         for _, found in ask_all(context.peers, lambda peer: peer.confirmation(number)):
@@ -144,18 +160,20 @@ class Confirming:
                         self._keep(number, who, found)
         counted = self._count(number, challenge.challenge_id)
         signed = counted.agreed(terms.super_quorum) if terms.super_quorum else None
-        if signed is None or not context.is_my_turn(number, phase_of(challenge.challenge_id)):
-            return
+        turn = f"send {phase_of(challenge.challenge_id)}"
+        if signed is None or not context.is_my_turn(number, turn):
+            return True
         confirm = own.confirm()
         if digest(confirm, context.domain) != signed:
             _log.error("the super-quorum's answer is not mine; not sending it", round=number)
-            return
+            return True
         newest = context.reader.newest()
         if context.reader.facts(number, newest, number).status is not Status.CHALLENGED:
-            return
+            return False
         signatures = counted.ordered(signed, terms.super_quorum)
         if context.writer and context.send(context.writer.confirm, committed, confirm, signatures):
             context.at(Failpoint.CONFIRM_SENT)
+        return True
 
     def _is_answer(self, found: ConfirmationMessage, challenge: Challenge) -> bool:
         return unhex(found.challenge_id) == challenge.challenge_id

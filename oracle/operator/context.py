@@ -35,8 +35,13 @@ class Terms:
     super_quorum: int
 
     @property
+    def liars(self) -> int:
+        """How many of the members may lie."""
+        return len(self.members) - self.needed
+
+    @property
     def receipts_needed(self) -> int:
-        return len(self.members) - self.needed + 1
+        return self.liars + 1
 
 
 @dataclass

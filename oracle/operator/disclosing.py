@@ -10,9 +10,9 @@ import structlog
 from oracle.errors import RefusedError
 from oracle.operator.context import Context
 from oracle.operator.failpoints import Failpoint
-from oracle.operator.folders import manifest_digest
+from oracle.operator.folders import copied, manifest_digest
 from oracle.settlement.specs import spec_of
-from oracle.store.artefacts import RoundFolder
+from oracle.store.artefacts import RoundFolder, write_file
 from oracle.store.disclosure import disclose
 
 _log = structlog.get_logger("disclosing")
@@ -59,6 +59,7 @@ class Disclosing:
         _log.info("disclosed", round=number, to=spec.disclosure.value)
         if self.mirror is not None:
             self.mirror(folder, number)
+            write_file(copied(folder), manifest)
             context.at(Failpoint.MIRRORED)
         self._done[number] = manifest
 
@@ -71,15 +72,25 @@ class Disclosing:
         return found
 
     def left_over(self, before: int) -> list[int]:
-        """Rounds before this one whose folder is still sealed: of a time when nobody was there to
-        open it. Looked up once in a process's life."""
-        found = []
-        for folder in self.context.folder(before).parent.glob("*"):
-            if not folder.name.isdecimal() or int(folder.name) >= before:
+        """Rounds before this one whose folder is still sealed, or not copied, or beside which an
+        answer waits to be put in force: of a time when nobody was there to do it. Looked up once in
+        a process's life."""
+        rounds = self.context.folder(before).parent
+        found = {int(path.name.split(".")[1]) for path in rounds.glob(".*.confirm-*")}
+        for folder in rounds.glob("*"):
+            if not folder.name.isdecimal():
                 continue
-            if int(folder.name) not in self._done and RoundFolder(folder).disclosed() is None:
-                found.append(int(folder.name))
-        return sorted(found)
+            if RoundFolder(folder).disclosed() is None or not self._is_copied(folder):
+                found.add(int(folder.name))
+        return sorted(n for n in found if n < before and n not in self._done)
+
+    def _is_copied(self, folder: Path) -> bool:
+        if self.mirror is None:
+            return True
+        try:
+            return copied(folder).read_bytes() == manifest_digest(folder)
+        except FileNotFoundError:
+            return False
 
     def forget_before(self, number: int) -> None:
         self._done = {n: manifest for n, manifest in self._done.items() if n >= number}

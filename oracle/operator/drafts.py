@@ -14,16 +14,25 @@ from functools import cached_property
 import structlog
 from pydantic import TypeAdapter
 
-from oracle.evaluation.evaluate import Entry, Evaluation, RoundInputs, evaluate
+from oracle.evaluation.evaluate import (
+    Entry,
+    Evaluation,
+    EvaluationError,
+    RoundInputs,
+    evaluate,
+)
 from oracle.operator.context import Context
 from oracle.operator.exchange import adopt, is_a_list, known_receipts
 from oracle.operator.inputs import Inputs
 from oracle.operator.paging import PAGE, goes_on, page_bytes
 from oracle.operator.peers import Peer
+from oracle.operator.wrapping import MAX_BYTES
 from oracle.settlement.receipts import SignedReceipt, counted, on_time
 from oracle.settlement.typed_data import Submission, digest, recover
 from oracle.settlement.wire import SubmissionMessage, submission_message, unhex
 from oracle.store.listing import Listed, listed_after
+from oracle.store.sealing import SealError, largest_sealed, seal
+from oracle.tournaments.universe import UniverseError
 
 _RESULTS_A_ROUND = 2
 _PAGE = TypeAdapter(list[SubmissionMessage])
@@ -32,13 +41,15 @@ _log = structlog.get_logger("drafts")
 
 @dataclass(frozen=True)
 class Draft:
-    """``digest`` of the result's Commit; ``items`` in order of (model, sequence, SHA-256)."""
+    """``digest`` of the result's Commit; ``items`` in order of (model, sequence, SHA-256);
+    ``targets`` that it was evaluated by, which the provider may have replaced since."""
 
     number: int
     digest: bytes
     result: Evaluation
     items: Sequence[Listed]
     entries: Sequence[Entry]
+    targets: bytes
 
     @property
     def receipts(self) -> Iterator[SignedReceipt]:
@@ -47,8 +58,8 @@ class Draft:
             yield from receipts
 
     def pages(self) -> Iterator[bytes]:
-        """As it is kept and shown: JSON, at least one page."""
-        for start in range(0, max(1, len(self.items)), PAGE):
+        """As it is kept and shown: JSON, the last page not full, so that a reader knows it."""
+        for start in range(0, len(self.items) + 1, PAGE):
             some = self.items[start : start + PAGE]
             yield page_bytes(submission_message(*item) for item in some)
 
@@ -86,7 +97,10 @@ class Drafts:
         pages = list(self.context.ballots.pages(number, digest))
         if not pages:
             return None
-        found = self._of(number, [_listed(m) for page in pages for m in _PAGE.validate_json(page)])
+        sealed = self.context.ballots.targets(number, digest)
+        targets = None if sealed is None else self.context.identity.open(sealed)
+        items = [_listed(m) for page in pages for m in _PAGE.validate_json(page)]
+        found = self._of(number, items, targets)
         if found.digest != digest:
             _log.error("a draft that was kept leads elsewhere now", round=number)
             return None
@@ -95,13 +109,22 @@ class Drafts:
     def keep(self, draft: Draft) -> None:
         """Keeps it, to be shown to others; do so before any vote for it."""
         if self.context.ballots.page(draft.number, draft.digest, 0) is None:
-            self.context.ballots.keep_draft(draft.number, draft.digest, draft.pages())
+            sealed = seal(draft.targets, [self.context.identity.recipient])
+            self.context.ballots.keep_draft(draft.number, draft.digest, draft.pages(), sealed)
 
-    def _of(self, number: int, items: Sequence[Listed]) -> Draft:
+    def shared_targets(self, number: int, digest: bytes) -> bytes | None:
+        """The targets of a draft that is kept, for the round's operators."""
+        sealed = self.context.ballots.targets(number, digest)
+        if sealed is None:
+            return None
+        return self.context.seal(number, self.context.identity.open(sealed))
+
+    def _of(self, number: int, items: Sequence[Listed], targets: bytes | None = None) -> Draft:
         entries = self._entries(number, items)
-        inputs = self.inputs.of(number, entries)
+        inputs = self.inputs.of(number, entries, targets)
         result = self._evaluated(inputs)
-        return Draft(number, digest(result.commit, self.context.domain), result, items, entries)
+        hashed = digest(result.commit, self.context.domain)
+        return Draft(number, hashed, result, items, entries, inputs.targets)
 
     def _entries(self, number: int, items: Sequence[Listed]) -> list[Entry]:
         needed = self.context.terms(number).receipts_needed
@@ -128,9 +151,10 @@ class Drafts:
 
     # ------------------------------------------------------------------ of what others show
 
-    def fetched(self, number: int, digest: bytes) -> Draft | None:
+    def fetched(self, number: int, digest: bytes, *, backed: bool = True) -> Draft | None:
         """The draft with this digest from whichever peer's leads there. Its submissions and
-        receipts are taken in; None where nobody's does."""
+        receipts are taken in; None where nobody's does. Only with targets that stand here, unless
+        it is ``backed`` by an honest operator, which had those of the draft from the provider."""
         # Who comes to another result may have been given other targets, too.
         self.context.ingest.desk.fetch(self.context.peers, number)
         for peer in self.context.peers:
@@ -138,6 +162,8 @@ class Drafts:
             if messages is None:
                 continue
             found = self._taken_in(number, peer, messages)
+            if found is not None and found.digest != digest and backed:
+                found = self._by_its_targets(found, peer, digest)
             if found is not None and found.digest == digest:
                 return found
             _log.warning("a draft does not lead where its digest says", peer=peer.url)
@@ -163,23 +189,42 @@ class Drafts:
         kept = {item.key for item in context.journal.listed(number)}
         return self._of(number, items) if all(key in kept for key, *_ in items) else None
 
+    def _by_its_targets(self, draft: Draft, peer: Peer, digest: bytes) -> Draft | None:
+        """The same submissions by the targets that a peer has kept with them."""
+        sealed = peer.draft_targets(draft.number, digest, largest_sealed(MAX_BYTES))
+        try:
+            targets = None if sealed is None else self.context.identity.open(sealed)
+        except SealError:
+            targets = None
+        if targets is None or targets == draft.targets:
+            return None
+        try:
+            return self._of(draft.number, draft.items, targets)
+        except (EvaluationError, UniverseError):
+            return None
+
     def lacks_nothing(self, other: Draft, own: Draft) -> bool:
         """Whether every submission of ``own`` is in ``other``, on time if it was, and signed by
         the model's owner if it was."""
-        return all(
-            (theirs := other.by_key.get(key)) is not None
-            and (theirs.on_time or not mine.on_time)
-            and (theirs.signature == mine.signature or self._as_good(other, theirs, mine))
-            for key, mine in own.by_key.items()
-        )
+        signed_anew = []
+        for key, mine in own.by_key.items():
+            theirs = other.by_key.get(key)
+            if theirs is None or theirs.on_time < mine.on_time:
+                return False
+            if theirs.signature != mine.signature:
+                signed_anew.append((theirs, mine))
+        return not signed_anew or self._are_as_good(own.number, signed_anew)
 
-    def _as_good(self, draft: Draft, theirs: Entry, mine: Entry) -> bool:
-        number = draft.number
-        key = Submission(number, mine.model, mine.sha256, mine.sequence)
+    def _are_as_good(self, number: int, signed_anew: Sequence[tuple[Entry, Entry]]) -> bool:
+        owners = self.inputs.of(number, [mine for _, mine in signed_anew]).lower_owners()
         domain = self.context.ingest.domain
-        signer = recover(key, domain, theirs.signature)
-        owner = self.inputs.of(number, [mine]).owners.get(mine.model)
-        return signer == owner or signer == recover(key, domain, mine.signature)
+
+        def is_owners(entry: Entry) -> bool:
+            key = Submission(number, entry.model, entry.sha256, entry.sequence)
+            signer = recover(key, domain, entry.signature)
+            return signer is not None and signer.lower() == owners.get(entry.model)
+
+        return all(is_owners(theirs) or not is_owners(mine) for theirs, mine in signed_anew)
 
     def forget_before(self, number: int) -> None:
         """Drops results and drafts of rounds that have ended."""

@@ -67,6 +67,11 @@ def answers(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.answers")
 
 
+def copied(folder: Path) -> Path:
+    """Where the manifest's digest is noted once the folder was copied to the object store."""
+    return folder.with_name(f".{folder.name}.copied")
+
+
 def replaced(folder: Path) -> Path:
     """Where a result is kept that is not, or no longer, the round's."""
     return folder.with_name(f".{folder.name}.replaced")

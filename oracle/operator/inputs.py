@@ -28,11 +28,14 @@ class Inputs:
     context: Context
     _at_close: dict[int, _AtClose] = field(default_factory=dict)
 
-    def of(self, number: int, entries: Sequence[Entry]) -> RoundInputs:
-        """The round's inputs with these submissions; raises ``RefusedError`` while some are not
-        there."""
+    def of(
+        self, number: int, entries: Sequence[Entry], targets: bytes | None = None
+    ) -> RoundInputs:
+        """The round's inputs with these submissions, and with these targets or those that stand
+        now; raises ``RefusedError`` while some are not there."""
         context = self.context
-        targets = context.data.targets(number)
+        if targets is None:
+            targets = context.data.targets(number)
         if targets is None:
             raise RefusedError(f"round {number} has no targets yet")
         close = self._closed(number)

@@ -27,7 +27,7 @@ _TIMEOUT = httpx.Timeout(5.0, connect=2.0)
 # For a whole answer, headers included: a peer that sends a byte now and then must not hold up the
 # loop. What may be large gets more time with every byte that arrives.
 _SMALL = 2**16
-_MAX_VOTES = 2**20
+_MAX_VOTES = 2**22
 _SMALL_SECONDS, _LARGE_SECONDS = 3.0, 5.0
 # Of a list that is wanted whole, in memory: its entries, and how long its pages may take together.
 _MAX_LIST, _LIST_SECONDS = 2**17, 30.0
@@ -97,6 +97,10 @@ class Peer:
             if len(items) < PAGE:
                 return found
         return None
+
+    def draft_targets(self, round_number: int, digest: bytes, limit: int) -> bytes | None:
+        """The targets that the draft was evaluated by, sealed to operators."""
+        return self.get(f"/rounds/{round_number}/drafts/{digest.hex()}/targets", limit)
 
     def confirmation(self, round_number: int) -> ConfirmationMessage | None:
         """The peer's signed answer to the round's challenge."""

@@ -46,6 +46,8 @@ class Results(Protocol):
 
     def draft(self, number: int, digest: bytes, page: int) -> bytes | None: ...
 
+    def draft_targets(self, number: int, digest: bytes) -> bytes | None: ...
+
     def own_attestation(self, number: int) -> AttestationMessage | None: ...
 
     def attestations_of(self, number: int, operator: str) -> list[AttestationMessage]:
@@ -73,6 +75,12 @@ def results_router(results: Results, limits: Limits) -> APIRouter:
     def draft(number: RoundNumber, digest: Sha256, page: Page = 0) -> Response:
         found = results.draft(number, bytes.fromhex(digest), page)
         return Response(_had(found, "no such page"), media_type="application/json")
+
+    @router.get("/drafts/{digest}/targets")
+    async def draft_targets(number: RoundNumber, digest: Sha256) -> Response:
+        hashed = bytes.fromhex(digest)
+        found = await to_thread.run_sync(results.draft_targets, number, hashed, limiter=working)
+        return Response(_had(found, "unknown draft"), media_type="application/octet-stream")
 
     @router.get("/attestation")
     def attestation(number: RoundNumber) -> AttestationMessage:

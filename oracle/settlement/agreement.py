@@ -22,7 +22,7 @@ NIL = bytes(32)
 """The value of a vote for no result in its view."""
 
 MAX_VIEW = 2**20
-_VALUES_A_STEP = 4
+_VALUES_A_STEP = 1
 _VIEWS_AHEAD = 16
 
 
@@ -45,18 +45,20 @@ class Wait(StrEnum):
 class Matter:
     """What is agreed on: a round's result, or the answer to the challenge with this id.
 
-    ``members`` may vote; ``needed`` of them decide.
+    ``members`` may vote; ``needed`` of them decide. Of them as many as ``liars`` may say anything,
+    whatever is agreed on.
     """
 
     round: int
     members: tuple[str, ...]
     needed: int
+    liars: int
     challenge: bytes = NIL
 
     @property
     def honest(self) -> int:
         """Of so many operators one is honest."""
-        return len(self.members) - self.needed + 1
+        return self.liars + 1
 
     def proposer(self, view: int) -> str:
         """Whose turn it is in a view from 1 on."""
@@ -97,9 +99,13 @@ class Votes:
         matter, or of a stranger, or beyond what is kept of one operator."""
         if not self.takes(signer, vote):
             return False
+        self.restore(signer, vote, signature)
+        return True
+
+    def restore(self, signer: str, vote: Vote, signature: bytes) -> None:
+        """Counts a vote on this matter that was counted or cast before, in whatever order."""
         self._by[vote.view, Step(vote.step)][vote.value][signer] = signature
         self._last[signer] = max(self._last.get(signer, 0), vote.view)
-        return True
 
     def takes(self, signer: str, vote: Vote) -> bool:
         """Whether ``add`` would count the vote."""
@@ -122,6 +128,10 @@ class Votes:
     def of(self, signer: str, view: int, step: Step) -> list[bytes]:
         """What an operator voted for in a view, the first that came first."""
         return [value for value, by in self._by.get((view, step), {}).items() if signer in by]
+
+    def has_voted(self, signer: str, value: bytes) -> bool:
+        """Whether an operator ever voted for ``value``."""
+        return any(signer in said.get(value, ()) for said in self._by.values())
 
     def voters(self, view: int, step: Step, value: bytes | None = None) -> set[str]:
         """Who voted in a view: for ``value``, or at all."""

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, delete, select
 from oracle.settlement.typed_data import Vote
 from oracle.store.database import Database
 from oracle.store.journal import JournalError
-from oracle.store.schema import drafts, heard, votes
+from oracle.store.schema import draft_targets, drafts, heard, votes
 
 
 class Ballots:
@@ -79,20 +79,34 @@ class Ballots:
 
     # ------------------------------------------------------------------ drafts
 
-    def keep_draft(self, round_number: int, digest: bytes, pages: Iterable[bytes]) -> None:
-        """Keeps all pages of a draft or none."""
+    def keep_draft(
+        self, round_number: int, digest: bytes, pages: Iterable[bytes], targets: bytes
+    ) -> None:
+        """Keeps all pages of a draft with the targets it was evaluated by, sealed, or nothing."""
         rows = [
             {"round": round_number, "digest": digest, "page": number, "content": content}
             for number, content in enumerate(pages)
         ]
+
+        sealed = {"round": round_number, "digest": digest, "sealed": targets}
 
         def work(connection: Connection) -> None:
             for row in rows:
                 connection.execute(
                     self.database.insert(drafts).values(row).on_conflict_do_nothing()
                 )
+            new = self.database.insert(draft_targets).values(sealed)
+            connection.execute(new.on_conflict_do_nothing())
 
         self.database.run(work)
+
+    def targets(self, round_number: int, digest: bytes) -> bytes | None:
+        """The sealed targets of a draft that is kept."""
+        columns = draft_targets.c
+        query = select(columns.sealed).where(
+            columns.round == round_number, columns.digest == digest
+        )
+        return self.database.read(lambda c: c.execute(query).scalar_one_or_none())
 
     def page(self, round_number: int, digest: bytes, page: int) -> bytes | None:
         """One page of a draft; None for one that there is not."""
@@ -113,7 +127,7 @@ class Ballots:
         """Drops what is kept for rounds that have ended."""
 
         def work(connection: Connection) -> None:
-            for table in (votes, heard, drafts):
+            for table in (votes, heard, drafts, draft_targets):
                 connection.execute(delete(table).where(table.c.round < round_number))
 
         self.database.run(work)

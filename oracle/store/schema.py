@@ -105,6 +105,15 @@ drafts = Table(
     Column("content", LargeBinary, nullable=False),
 )
 
+# And the targets that they were evaluated by, sealed.
+draft_targets = Table(
+    "draft_targets",
+    metadata,
+    Column("round", BigInteger, primary_key=True),
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+)
+
 # What proves a fault: canonical JSON, found again by its SHA-256.
 evidence = Table(
     "evidence",
@@ -135,6 +144,7 @@ transactions = Table(
     Column("sent_at", BigInteger, nullable=False),
     Column("block_number", BigInteger),
     Column("block_hash", LargeBinary(32)),
+    Column("chain", BigInteger, nullable=False, server_default="0"),
     Index("transactions_by_nonce", "account", "nonce"),
     Index("transactions_by_status", "account", "status"),
 )

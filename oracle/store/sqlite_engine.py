@@ -31,9 +31,12 @@ def engine(path: Path, patience: float) -> Engine:
 
 
 def _make_private(path: Path) -> None:
-    """A new file is its owner's alone, and with it the log beside it; connecting tells errors."""
+    """A new file is its owner's alone, and with it the log beside it; connecting tells errors.
+
+    One that is there is never opened: closing it would take away the locks that this process's
+    other connections hold, and with them the log from under their writes."""
     with suppress(OSError):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _prepare(connection: Any, _record: Any) -> None:

@@ -1,4 +1,4 @@
-"""Four operators as real processes on a real chain with times of seconds, each behind a proxy.
+"""Operators as real processes on a real chain with times of seconds, each behind a proxy.
 
 A net is used for many faults, one round each; starting one takes half a minute.
 """
@@ -8,12 +8,13 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 from eth_account.signers.local import LocalAccount
 from faulty_rpc import FaultyRpc
 from in_process_tournament import deploy
@@ -37,7 +38,7 @@ TIMING = Timing(
     max_horizon=1_000,
     grace=900,
     window=2,
-    challenge=5,
+    challenge=900,
 )
 CLOCKS = Clocks(
     skip_after=20_000,
@@ -128,21 +129,32 @@ class Member:
         return health["seconds_since_cycle"] is not None and health["seconds_since_cycle"] < 10
 
 
+@dataclass(frozen=True, slots=True)
+class NetKind:
+    """What a fault needs of its net: RPC endpoints of each operator, the number of operators, and
+    seconds of the chain from a commit until it can be challenged no more."""
+
+    endpoints: int = 1
+    operators: int = 4
+    window: int = TIMING.window
+
+
 @dataclass
 class FaultNet:
     """The chain, the contracts and the members; ``start`` it before, ``stop`` it after."""
 
     folder: Path
     devnet: Devnet
-    endpoints: int = 1
+    kind: NetKind = NetKind()
     members: list[Member] = field(default_factory=list)
     down: set[str] = field(default_factory=set)
 
     @classmethod
-    def in_folder(cls, folder: Path, endpoints: int = 1) -> "FaultNet":
-        """A net with that many RPC endpoints for each operator."""
-        topology = short_topology(TIMING, CLOCKS, base_port=free_base_port())
-        return cls(folder, Devnet.at(folder, topology, tied=True), endpoints)
+    def in_folder(cls, folder: Path, kind: NetKind = NetKind()) -> "FaultNet":
+        timing = TIMING.model_copy(update={"window": kind.window})
+        topology = short_topology(timing, CLOCKS).with_operators(kind.operators)
+        declared = topology.moved(free_base_port())
+        return cls(folder, Devnet.at(folder, declared, tied=True), kind)
 
     @property
     def topology(self) -> Any:
@@ -151,6 +163,11 @@ class FaultNet:
     @property
     def data(self) -> Path:
         return self.devnet.data
+
+    @property
+    def provider(self) -> LocalAccount:
+        """Whose signature puts targets into the operators' vaults."""
+        return dev_account(self.topology.provider)
 
     def start(self) -> None:
         self.devnet.start_chain()
@@ -169,7 +186,7 @@ class FaultNet:
                 proxy.__enter__()
             self._configure(member)
             self.start_operator(member)
-        await_until(self.all_well, START_SECONDS, "four operators that are well")
+        await_until(self.all_well, START_SECONDS, "operators that are well")
 
     def stop(self) -> None:
         self.ticker.stop()
@@ -182,7 +199,7 @@ class FaultNet:
         home = self.folder / "operators" / operator.name
         home.mkdir(parents=True)
         others = [o.url for o in self.topology.operators if o != operator]
-        proxies = [FaultyRpc(self.topology.rpc) for _ in range(self.endpoints)]
+        proxies = [FaultyRpc(self.topology.rpc) for _ in range(self.kind.endpoints)]
         return Member(operator, home, dev_account(operator.account), proxies, others)
 
     def _configure(self, member: Member) -> None:
@@ -199,6 +216,7 @@ class FaultNet:
             f'data = "{self.data.resolve()}"',
             f"port = {member.operator.port}",
             f"peers = {json.dumps(member.others)}",
+            f"providers = {json.dumps([self.provider.address])}",
             "cycle = 0.3",
             "stagger = 3.0",
             "patience = 4.0",
@@ -250,6 +268,23 @@ class FaultNet:
         """Whether its process ended without being told to."""
         running = {record.name for record in self.devnet.processes.running()}
         return member.name not in running
+
+    def change_config(self, member: Member, change: Callable[[str], str]) -> Callable[[], object]:
+        """Writes its configuration anew for its next start; what is returned puts it back."""
+        path = member.home / "operator.toml"
+        before = path.read_text()
+        path.write_text(change(before))
+        return lambda: path.write_text(before)
+
+    def asker(self, port: int) -> str:
+        """The member whose process has a connection open from that port, or an empty name."""
+        for record in self.devnet.processes.running():
+            process = record.process()
+            with suppress(psutil.NoSuchProcess):
+                found = process.net_connections("tcp") if process else []
+                if any(one.laddr and one.laddr.port == port for one in found):
+                    return record.name
+        return ""
 
     def all_well(self) -> bool:
         return all(m.is_well() for m in self.members if m.name not in self.down)

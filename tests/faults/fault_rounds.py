@@ -7,11 +7,12 @@ all operators that have artefacts have the same, nobody signed twice, no accepte
 """
 
 import random
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 from chain_reference import ChainReference, NodeSource
-from fault_net import FaultNet, Member, await_until
+from fault_net import FaultNet, Member, NetKind, await_until
 from round_audit import RoundAudit
 from round_players import NO_LIMIT, Player, RoundFiles
 
@@ -21,7 +22,7 @@ from oracle.chain.sender import Sender
 from oracle.chain.signing import LocalSigner
 from oracle.devnet.topology import ANNOUNCER
 from oracle.errors import AssayError, UnreachableError
-from oracle.operator.client import submit
+from oracle.operator.client import Sent, submit
 from oracle.settlement.typed_data import SPEC_HASH, Announcement, Domain
 from oracle.settlement.units import MILLIONTH, UNITS_PER_NMR
 
@@ -36,12 +37,23 @@ class Fault:
     name = "none"
     spoils = False
     """Whether the net is of no use for another fault afterwards."""
-    endpoints = 1
-    """RPC endpoints that each operator of the net must have."""
+    kind = NetKind()
+    """What it needs of the net."""
     open_seconds = OPEN_SECONDS
     """How long the round takes files."""
+    skills: Sequence[int] = range(5)
+    """How good predictions may be: see ``RoundFiles.predictions``."""
     undo: ExitStack
     """New for every round; closed after it, however it ended."""
+
+    def happens(self, world: "FaultWorld", number: int) -> None:
+        """The round, until nothing is left to do but for the operators."""
+        world.bring(self, number)
+
+    def announced(self, world: "FaultWorld", number: int) -> Announcement:
+        """Has the round announced, opening soon."""
+        opens = world.net.now() + 2
+        return world.announce(number, opens, opens + self.open_seconds)
 
     def before(self, world: "FaultWorld", number: int) -> None:
         """Before round ``number`` is announced."""
@@ -59,11 +71,19 @@ class Fault:
     def due(self, world: "FaultWorld", number: int) -> None:
         """When the horizon is over, before the targets are there."""
 
+    def resolve(self, world: "FaultWorld", number: int) -> None:
+        """Gives the operators the targets."""
+        world.publish(number, "targets.csv", RoundFiles.of(number).targets)
+
     def watch(self, world: "FaultWorld", number: int) -> None:
         """Several times a second until the round has settled."""
 
     def heal(self, world: "FaultWorld", number: int) -> None:
         """After the round has settled; ends what is still wrong."""
+
+    def check(self, world: "FaultWorld", number: int) -> None:
+        """What must be true of the round and of the pool."""
+        world.check(number)
 
     def give_up(self) -> None:
         """After a failure, in place of ``heal``: lets go of ports and threads."""
@@ -101,7 +121,8 @@ class FaultWorld:
         self.players = [
             Player(dev_account(i), reader, self.dice) for i in range(first, first + count)
         ]
-        self.number = 0
+        self.number = self.equal = 0
+        """Rounds played, and rounds after which the pool held what the reference holds."""
         self.recovered = 0.0
         announcer = Sender(net.web3, reader.url, LocalSigner(dev_account(ANNOUNCER)))
         self.announcer = PoolWriter(reader, announcer)
@@ -138,17 +159,7 @@ class FaultWorld:
         self.number += 1
         number = self.number
         fault.before(self, number)
-        announced = self._announce(number, fault.open_seconds)
-        self._await_time(announced.opens)
-        with self.net.ticker.held():
-            fault.opened(self, number)
-            self._submit(number, fault.sending(self, number))
-            self._stake(number)
-        fault.sent(self, number)
-        self._pass_to(announced.closes)
-        self._pass_to(announced.closes + announced.horizon)
-        fault.due(self, number)
-        self._publish(number, "targets.csv", RoundFiles.of(number).targets)
+        fault.happens(self, number)
 
         def settled() -> bool:
             fault.watch(self, number)
@@ -161,29 +172,50 @@ class FaultWorld:
         fault.heal(self, number)
         waited = await_until(self.is_whole, ROUND_SECONDS, "operators that are well")
         self.recovered = max(self.recovered, waited)
-        self.check(number)
+        fault.check(self, number)
+        self.equal += 1
         return seconds
+
+    def bring(self, fault: Fault, number: int) -> None:
+        """A round from its announcement to its targets."""
+        self.publish(number, "universe.csv", RoundFiles.of(number).universe)
+        announced = self.audit.announced[number] = fault.announced(self, number)
+        self._await_time(announced.opens)
+        with self.net.ticker.held():
+            fault.opened(self, number)
+            self._submit(number, fault)
+            self.stake(number)
+        fault.sent(self, number)
+        self.pass_to(announced.closes)
+        self.pass_to(announced.closes + announced.horizon)
+        fault.due(self, number)
+        fault.resolve(self, number)
 
     def is_whole(self) -> bool:
         """Whether every operator runs and is well."""
         return not self.net.down and self.net.all_well()
 
     def check(self, number: int) -> None:
-        """What must be true after every fault."""
+        """What must be true after every round that was committed."""
+        self.check_pool()
+        self.audit.check_round(number)
+
+    def check_pool(self) -> None:
+        """What must be true after every fault: stakes are the reference's, nobody signed twice."""
         self.reference.follow()
         differences = self.reference.differences()
         assert not differences, "; ".join(differences)
-        self.audit.check_round(number)
         self.audit.check_signatures()
 
     # ------------------------------------------------------------------ steps
 
-    def _announce(self, number: int, open_seconds: int) -> Announcement:
-        opens = self.net.now() + 2
-        closes = opens + open_seconds
-        self._publish(number, "universe.csv", RoundFiles.of(number).universe)
+    def announce(self, number: int, opens: int, closes: int) -> Announcement:
         self.announcer.announce(number, opens, closes, HORIZON, MILLIONTH, bytes(32))
-        announced = Announcement(
+        return self.announcement(number, opens, closes)
+
+    def announcement(self, number: int, opens: int, closes: int) -> Announcement:
+        """What a round with these times is announced with."""
+        return Announcement(
             pool=self.reader.addresses.pool,
             tournament=self.reader.addresses.tournament,
             round=number,
@@ -196,44 +228,50 @@ class FaultWorld:
             epoch=1,
             template=self.reference.template,
         )
-        self.audit.announced[number] = announced
-        return announced
 
-    def _publish(self, number: int, name: str, raw: bytes) -> None:
+    def publish(self, number: int, name: str, raw: bytes) -> None:
         path = self.net.data / str(number) / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.with_suffix(".part").write_bytes(raw)
         path.with_suffix(".part").rename(path)
 
-    def _submit(self, number: int, members: list[Member]) -> None:
-        """One file of every model but a few, to all ``members``."""
-        data = RoundFiles.of(number)
-        operators, announced = self.reader.operators(), self.audit.announced[number]
+    def _submit(self, number: int, fault: Fault) -> None:
+        """One file of every model but a few."""
+        data, members = RoundFiles.of(number), fault.sending(self, number)
         for player in self.players:
             for model in player.models:
                 if self.dice.random() < 0.2:
                     continue
-                raw = data.predictions((number, model), self.dice.randrange(5))
-                sent = submit(
-                    raw,
-                    number,
-                    model,
-                    player.signer,
-                    self.domain,
-                    [member.url for member in members],
-                    self.audit.needed_receipts,
-                    operators,
-                    range(announced.opens, announced.closes + announced.horizon),
-                )
-                self.audit.sent_by_client(sent, raw)
+                raw = data.predictions((number, model), self.dice.choice(fault.skills))
+                self.submit(player, model, raw, members, self.audit.needed_receipts)
 
-    def _stake(self, number: int) -> None:
+    def submit(
+        self, player: Player, model: int, raw: bytes, members: Sequence[Member], needed: int
+    ) -> Sent:
+        """Sends a file of the round that is open to ``members``; ``needed`` of them must take it,
+        and the audit knows of it."""
+        announced = self.audit.announced[self.number]
+        sent = submit(
+            raw,
+            self.number,
+            model,
+            player.signer,
+            self.domain,
+            [member.url for member in members],
+            needed,
+            [member.account.address for member in self.net.members],
+            range(announced.opens, announced.closes + announced.horizon),
+        )
+        self.audit.sent_by_client(sent, raw)
+        return sent
+
+    def stake(self, number: int) -> None:
         """One deposit at least, so that there is a queue to drain, and one request of any kind."""
         player = self.players[number % len(self.players)]
         player.writer.deposit(player.models[0], 5 * UNITS_PER_NMR, NO_LIMIT)
         player.act()
 
-    def _pass_to(self, timestamp: int) -> None:
+    def pass_to(self, timestamp: int) -> None:
         """Sets the chain's clock forward: how long files take to send depends on the machine."""
         if self.net.now() < timestamp:
             self.net.call("evm_setNextBlockTimestamp", hex(timestamp))

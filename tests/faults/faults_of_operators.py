@@ -1,10 +1,13 @@
 """Operators that crash, stay away or lie."""
 
 import signal
+from collections.abc import Sequence
 
 from fault_net import Member
 from fault_rounds import Fault, FaultWorld
 from lying_operator import Lies, LyingOperator
+from round_players import RoundFiles
+from timed_liar import Honest, TimedLiar
 
 from oracle.operator.failpoints import Failpoint
 from oracle.settlement.typed_data import Domain
@@ -13,6 +16,7 @@ ORDINARY = (
     Failpoint.INDEX_STORED,
     Failpoint.SUBMISSION_ADOPTED,
     Failpoint.EVALUATED,
+    Failpoint.VOTE_KEPT,
     Failpoint.AGREED,
     Failpoint.FOLDER_WRITTEN,
     Failpoint.COMMIT_RESERVED,
@@ -35,16 +39,22 @@ ORDINARY = (
 
 
 class Killed(Fault):
-    """kill -9 at a named place of the operator whose turn it is, and a restart."""
+    """kill -9 at a named place of the operator whose turn it is, and a restart; ``times`` it must
+    have come there."""
 
-    def __init__(self, point: Failpoint) -> None:
-        self.point, self.name = point, f"kill -9 at {point}"
+    def __init__(self, point: Failpoint, times: int = 1) -> None:
+        self.point, self.place = point, point if times == 1 else f"{point}:{times}"
+        self.name = f"kill -9 at {self.place}"
         self.died = False
+
+    def chosen(self, world: FaultWorld, number: int) -> Member:
+        """Who is killed."""
+        return world.net.leader(number)
 
     def before(self, world: FaultWorld, number: int) -> None:
         self.died = False
-        self.victim = world.net.leader(number)
-        world.net.arm(self.victim, self.point)
+        self.victim = self.chosen(world, number)
+        world.net.arm(self.victim, self.place)
 
     def sending(self, world: FaultWorld, number: int) -> list[Member]:
         """Files do not go to the victim where it is to take them over from the others."""
@@ -53,19 +63,38 @@ class Killed(Fault):
 
     def watch(self, world: FaultWorld, number: int) -> None:
         if not self.died and world.net.has_ended(self.victim):
-            self.died = True
-            world.net.end_operator(self.victim)
-            world.recovered = world.net.restart_operator(self.victim)
+            self.revive(world)
+
+    def revive(self, world: FaultWorld) -> None:
+        """A new process, without the failpoint, in place of the one that is dead."""
+        self.died = True
+        world.net.end_operator(self.victim)
+        world.recovered = world.net.restart_operator(self.victim)
 
     def heal(self, world: FaultWorld, number: int) -> None:
         # What comes after the settlement may still be to come.
-        await_death = world.net.has_ended(self.victim)
-        if not self.died and await_death:
-            self.watch(world, number)
+        if not self.died and world.net.has_ended(self.victim):
+            self.revive(world)
 
     def seen(self, world: FaultWorld, number: int) -> str:
-        assert self.died, f"{self.victim.name} never came to {self.point}"
+        assert self.died, f"{self.victim.name} never came to {self.place}"
         return "went on where it was"
+
+
+class KilledVoting(Killed):
+    """It dies once its second vote is kept; with another operator away, its votes are needed."""
+
+    def __init__(self) -> None:
+        super().__init__(Failpoint.VOTE_KEPT, times=2)
+
+    def before(self, world: FaultWorld, number: int) -> None:
+        super().before(world, number)
+        self.away = world.net.leader(number - 2)
+        world.net.end_operator(self.away)
+
+    def heal(self, world: FaultWorld, number: int) -> None:
+        super().heal(world, number)
+        world.net.restart_operator(self.away)
 
 
 class Crashed(Fault):
@@ -92,16 +121,23 @@ class Lying(Fault):
         # Two signatures cost the operator its seat.
         self.spoils = lies is Lies.TWO_ROOTS
 
+    def chosen(self, world: FaultWorld, number: int) -> Member:
+        """In whose place it is."""
+        return world.net.leader(number)
+
     def before(self, world: FaultWorld, number: int) -> None:
+        self.gone = self.chosen(world, number)
+        world.net.end_operator(self.gone)
+        self.liar = self.made(world, [m for m in world.net.members if m is not self.gone])
+        self.liar.__enter__()
+        world.audit.liars.add((self.gone.account.address.lower(), number))
+
+    def made(self, world: FaultWorld, honest: Sequence[Member]) -> LyingOperator:
+        """The liar."""
         net = world.net
-        self.gone = net.leader(number)
-        net.end_operator(self.gone)
-        honest = next(m for m in net.members if m is not self.gone)
         domain = Domain(net.topology.chain.chain_id, world.reader.addresses.oracle)
         port, account = self.gone.operator.port, self.gone.account
-        self.liar = LyingOperator(port, account, honest.url, domain, self.lies)
-        self.liar.__enter__()
-        world.audit.liars.add((account.address.lower(), number))
+        return LyingOperator(port, account, honest[0].url, domain, self.lies, net.asker)
 
     def heal(self, world: FaultWorld, number: int) -> None:
         self.liar.close()
@@ -114,3 +150,56 @@ class Lying(Fault):
         asked = sum(self.liar.asked.values())
         assert asked, "nobody asked the liar"
         return f"the others settled, {asked} answers ignored"
+
+
+class LyingInTime(Lying):
+    """A liar that agrees with each of the others, and shows all but the first to vote a receipt
+    for a file that only one of them was sent; it gives no signature, so all others must agree."""
+
+    liar: TimedLiar
+
+    def __init__(self) -> None:
+        super().__init__(Lies.TIMED)
+
+    def made(self, world: FaultWorld, honest: Sequence[Member]) -> TimedLiar:
+        net = world.net
+        oracle = Domain(net.topology.chain.chain_id, world.reader.addresses.oracle)
+        shown = [Honest(m.name, m.url, m.account.address) for m in honest]
+        self.holder = honest[1]
+        port, account = self.gone.operator.port, self.gone.account
+        return TimedLiar(port, account, shown, oracle, world.domain, net.asker)
+
+    def sent(self, world: FaultWorld, number: int) -> None:
+        """The file is the model's newest: the result depends on it."""
+        player = world.players[0]
+        raw = RoundFiles.of(number).predictions((number, 77), 8)
+        with world.net.ticker.held():
+            sent = world.submit(player, player.models[0], raw, [self.holder], 1)
+        [self.receipt] = sent.receipts.values()
+        self.liar.held_back = sent.key
+
+    def resolve(self, world: FaultWorld, number: int) -> None:
+        self.liar.due.set()
+        super().resolve(world, number)
+
+    def check(self, world: FaultWorld, number: int) -> None:
+        """With the file or without it: both are right."""
+        world.check_pool()
+        key, without = self.liar.held_back, world.audit.expected(number)
+        assert key is not None
+        committed = world.reference.commits[number]
+        self.with_file = tuple(without.commit.result.argument()) != committed
+        if self.with_file:
+            sent = world.audit.sent[number][key]
+            sent.received[self.gone.account.address] = self.receipt.received
+        super().check(world, number)
+
+    def seen(self, world: FaultWorld, number: int) -> str:
+        agreed = {name for name, _ in self.liar.agreed_with}
+        honest = set(self.liar.by_name)
+        assert agreed == honest, f"agreed with {sorted(agreed)} only"
+        assert self.liar.shown_to, "nobody was shown the receipt"
+        assert self.liar.first.name not in self.liar.shown_to
+        values = len({value for _, value in self.liar.agreed_with})
+        what = "with the file" if self.with_file else "without the file"
+        return f"voted for {values} results, one committed, {what}"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import httpx
-from fault_net import Member, await_until
+from fault_net import Member, NetKind, await_until
 from fault_rounds import Fault, FaultWorld
 from faulty_rpc import FaultyRpc
 
@@ -14,7 +14,7 @@ ENDPOINTS = 3
 class BrokenEndpoints(Fault):
     """Endpoints with a fault of ``FaultyRpc`` from the opening on, or once the round is due."""
 
-    endpoints = ENDPOINTS
+    kind = NetKind(endpoints=ENDPOINTS)
 
     def __init__(self, name: str, *, when_due: bool = False, **faults: Mapping[str, Any]) -> None:
         self.name, self.when_due, self.faults = name, when_due, faults

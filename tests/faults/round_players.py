@@ -2,9 +2,11 @@
 
 import hashlib
 import random
-from dataclasses import dataclass, field
+import time
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import httpx
 import numpy as np
 from eth_account.signers.local import LocalAccount
 from eth_utils import keccak
@@ -17,6 +19,8 @@ from oracle.errors import RefusedError
 from oracle.scoring.limits import SCALE
 from oracle.settlement.typed_data import Domain, Submission
 from oracle.settlement.units import COMPOUND, TAKE_PROFIT, UNITS_PER_NMR
+from oracle.settlement.wire import payload
+from oracle.store.sealing import seal
 from oracle.tournaments.decimals import decimal_text
 from oracle.tournaments.universe import targets_bytes, universe_bytes
 
@@ -32,6 +36,20 @@ class File:
     raw: bytes
     signature: bytes
     is_valid: bool
+
+    def query(self) -> dict[str, str]:
+        """What is sent beside the file."""
+        return {
+            "round": str(self.key.round),
+            "model": str(self.key.model),
+            "sequence": str(self.key.sequence),
+            "signature": "0x" + self.signature.hex(),
+        }
+
+    def sealed_to(self, url: str) -> bytes:
+        """The file, encrypted to the operator at ``url``."""
+        card = httpx.get(f"{url}/card", timeout=10).json()
+        return seal(payload(self.raw, ""), [card["recipient"]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +76,11 @@ class RoundFiles:
         return targets_bytes(self.ids, self.target)
 
     def predictions(self, seed: tuple[int, ...], skill: int) -> bytes:
-        """A file whose values are noise with ``skill`` parts of nine of the target in them."""
+        """A file whose values are nine parts of noise and ``skill`` of the target; below 0, of its
+        opposite."""
         noise = np.random.default_rng(seed).integers(0, SCALE, ROWS)
-        values = (noise * 9 + self.target * skill) // (9 + skill)
+        known = self.target if skill >= 0 else SCALE - self.target
+        values = (noise * 9 + known * abs(skill)) // (9 + abs(skill))
         rows = (f"{i},{decimal_text(int(v))}" for i, v in zip(self.ids, values, strict=True))
         return ("id,prediction\n" + "\n".join(rows) + "\n").encode()
 
@@ -118,5 +138,13 @@ class Player:
             raw = self.dice.choice(
                 [raw[: len(raw) // 2], raw.replace(b"0.", b"nan", 3), b"\xff" * 9]
             )
-        key = Submission(number, model, hashlib.sha256(raw).digest(), sequence)
-        return File(key, raw, sign(self.signer, key, domain), is_valid)
+        made = self.signed_file(number, model, raw, domain, sequence)
+        return replace(made, is_valid=is_valid)
+
+    def signed_file(
+        self, number: int, model: int, raw: bytes, domain: Domain, sequence: int | None = None
+    ) -> File:
+        """A submission of ``raw``, by default newer than all before."""
+        at = time.time_ns() // 1_000_000 if sequence is None else sequence
+        key = Submission(number, model, hashlib.sha256(raw).digest(), at)
+        return File(key, raw, sign(self.signer, key, domain), is_valid=True)

@@ -31,7 +31,7 @@ def main() -> int:
     chosen = [fault for fault in FAULTS if re.search(options.only, fault.name)]
     if options.rounds:
         # Those of one net, which then goes through all the rounds, as long as none spoils it.
-        drawn = [f for f in chosen if f.endpoints == Fault.endpoints and not f.spoils]
+        drawn = [fault for fault in chosen if fault.kind == Fault.kind and not fault.spoils]
         chosen = random.Random(options.seed).choices(drawn, k=options.rounds)
     if options.list:
         print("\n".join(fault.name for fault in chosen))
@@ -44,28 +44,32 @@ def main() -> int:
 
 
 def _play(folder: Path, faults: Sequence[Fault]) -> int:
-    started, failed = time.monotonic(), 0
-    print(f"{'fault':<44}{'outcome':<48}{'round s':>8}{'recovered s':>12}", flush=True)
+    started, failed, rounds, equal = time.monotonic(), 0, 0, 0
+    print(f"{'fault':<48}{'outcome':<48}{'round s':>8}{'recovered s':>12}", flush=True)
     waiting, nets = list(faults), 0
     while waiting:
         nets += 1
-        net = FaultNet.in_folder(folder / f"net-{nets}", waiting[0].endpoints)
+        net = FaultNet.in_folder(folder / f"net-{nets}", waiting[0].kind)
         try:
             net.start()
             world = FaultWorld(net)
             world.settle_in()
             failed += _use(world, waiting)
+            rounds, equal = rounds + world.number, equal + world.equal
         finally:
             net.stop()
-    seconds = time.monotonic() - started
-    print(f"{len(faults)} faults, {failed} failed, {nets} nets, {seconds:.0f} s")
+    kinds, seconds = len({fault.name for fault in faults}), time.monotonic() - started
+    print(
+        f"{rounds} rounds with {kinds} kinds of faults, {failed} failed; lanes equal to the "
+        f"reference after {equal}; {nets} nets, {seconds:.0f} s"
+    )
     return 1 if failed else 0
 
 
 def _use(world: FaultWorld, waiting: list[Fault]) -> int:
     """Plays faults, and takes them off the list, until the net is spoilt or is not what the next
     one needs; how many failed."""
-    while waiting and waiting[0].endpoints == world.net.endpoints:
+    while waiting and waiting[0].kind == world.net.kind:
         fault = waiting.pop(0)
         outcome = _line(world.play(fault))
         if not outcome.passed or fault.spoils:
@@ -76,7 +80,7 @@ def _use(world: FaultWorld, waiting: list[Fault]) -> int:
 def _line(outcome: Outcome) -> Outcome:
     text = outcome.text if outcome.passed else f"FAILED: {outcome.text}"
     print(
-        f"{outcome.name:<44}{text:<48}{outcome.seconds:>8.1f}{outcome.recovered:>12.1f}",
+        f"{outcome.name:<48}{text:<48}{outcome.seconds:>8.1f}{outcome.recovered:>12.1f}",
         flush=True,
     )
     return outcome

@@ -5,15 +5,12 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
+from challenges import is_bond_settled, omission, outcome, post_evidence
 from operator_net import OperatorNet, operator_net
 
 from oracle.chain.abi import abi
-from oracle.operator.client import Sent
-from oracle.settlement.evidence import Omitted, submission_evidence
 from oracle.settlement.reference_oracle import Outcome
-from oracle.settlement.typed_data import Domain
 from oracle.settlement.units import WEI_PER_UNIT
 from oracle.store.artefacts import RoundFolder, read_manifest
 from oracle.verification.verify import verify
@@ -34,27 +31,6 @@ def net(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorNet]:
 def balance(net: OperatorNet, address: str) -> int:
     token = net.reader.web3.eth.contract(address=net.reader.addresses.token, abi=abi("ChildNmr"))
     return token.functions.balanceOf(address).call()
-
-
-def outcome(net: OperatorNet, number: int) -> int:
-    challenge = net.reader.challenge_of(number)
-    assert challenge is not None
-    return challenge.outcome
-
-
-def is_bond_settled(net: OperatorNet, number: int) -> bool:
-    challenge = net.reader.challenge_of(number)
-    return challenge is not None and challenge.bond_settled
-
-
-def omission(net: OperatorNet, sent: Sent) -> Omitted:
-    """What the model's owner makes of its receipts."""
-    where = net.reader.addresses
-    receipts = [receipt.stored(sent.key) for receipt in sent.receipts.values()]
-    domain = Domain(where.chain_id, where.pool)
-    made = submission_evidence(Omitted, domain, sent.key, sent.signature, receipts)
-    assert isinstance(made, Omitted)
-    return made
 
 
 def models_listed(folder: Path) -> set[int]:
@@ -79,21 +55,20 @@ def test_challenge__omitted_submission__replaced_settled_and_the_bond_returned(
     for operator in away:
         net.start_operator(operator)
 
-    evidence = omission(net, sent)
+    evidence = omission(net.reader, sent)
     challenger = net.writer(_CHALLENGER)
     had = balance(net, challenger.sender.signer.address)
     challenger.challenge(1, evidence.digest())
     bond = net.reader.bond() * WEI_PER_UNIT
     assert balance(net, challenger.sender.signer.address) == had - bond
-    answer = httpx.post(f"{there[0].url}/rounds/1/evidence", content=evidence.to_bytes())
-    assert answer.status_code == 201, answer.text
+    post_evidence(there[0].url, 1, evidence)
 
-    net.until(lambda: outcome(net, 1) == Outcome.REPLACED, "the answer")
+    net.until(lambda: outcome(net.reader, 1) == Outcome.REPLACED, "the answer")
     after = net.reader.committed(1)
     assert before is not None
     assert after is not None
     assert after.manifest != before.manifest
-    net.until(lambda: is_bond_settled(net, 1), "the bond")
+    net.until(lambda: is_bond_settled(net.reader, 1), "the bond")
     assert balance(net, challenger.sender.signer.address) == had
     net.until(lambda: net.reader.state()["head"] == 2, "the settlement")
     for operator in net.operators:
@@ -122,9 +97,9 @@ def test_challenge__groundless__confirmed_as_it_was_and_the_bond_burned(net: Ope
     challenge = net.reader.challenge_of(number)
     assert challenge is not None
 
-    net.until(lambda: outcome(net, number) == Outcome.UPHELD, "the answer")
+    net.until(lambda: outcome(net.reader, number) == Outcome.UPHELD, "the answer")
     assert net.reader.committed(number) == before
-    net.until(lambda: is_bond_settled(net, number), "the bond")
+    net.until(lambda: is_bond_settled(net.reader, number), "the bond")
     burned = balance(net, net.reader.addresses.burn_vault) - vault
     assert burned >= challenge.bond * WEI_PER_UNIT
     net.until(lambda: net.reader.state()["head"] == number + 1, "the settlement")

@@ -51,8 +51,9 @@ from oracle.settlement.wire import (
     submission_message,
     vote_message,
 )
-from oracle.store.artefacts import write_file
+from oracle.store.artefacts import RoundFolder, write_file
 from oracle.store.database import Database
+from oracle.store.journal import COMMIT
 from oracle.store.sealing import Identity, seal
 
 ORACLE_DOMAIN = Domain(CHAIN_ID, ORACLE)
@@ -89,8 +90,11 @@ class Chain(ChainStandIn):
 class GivenInputs(Inputs):
     """A round's inputs that are given, but for its submissions."""
 
-    def of(self, number: int, entries: Sequence[Entry]) -> RoundInputs:
-        return replace(inputs(), entries=entries)
+    def of(
+        self, number: int, entries: Sequence[Entry], targets: bytes | None = None
+    ) -> RoundInputs:
+        stand = self.context.data.targets(number)
+        return replace(inputs(), entries=entries, targets=targets or stand)
 
     def closes(self, number: int) -> int:
         return CLOSES
@@ -108,6 +112,9 @@ class Results(NoResults):
 
     def draft(self, number: int, hashed: bytes, page: int) -> bytes | None:
         return self.agreeing.page(number, hashed, page)
+
+    def draft_targets(self, number: int, hashed: bytes) -> bytes | None:
+        return self.agreeing.targets(number, hashed)
 
     def own_attestation(self, number: int) -> AttestationMessage | None:
         return self.attesting.own(number)
@@ -301,3 +308,25 @@ def submission(raw: bytes, model: int, sequence: int = 1) -> Submission:
 def file_of(model: int, version: int = 0) -> bytes:
     """A valid submission."""
     return csv(predictions(model, version))
+
+
+def one_result(world: AgreeingWorld) -> bytes:
+    """What all honest operators have signed, and written down, and published."""
+    signed = {one.signed for one in world.honest}
+    assert len(signed) == 1
+    (found,) = signed
+    assert found is not None
+    for one in world.honest:
+        assert one.context.journal.signed_digest(ROUND, COMMIT) == found
+        folder = RoundFolder(one.context.folder(ROUND), one.context.identity)
+        folder.check()
+        assert folder.unreadable == []
+    return found
+
+
+def voted(one: Honest) -> bytes:
+    """What it prevotes in the first view."""
+    while not (cast := one.context.ballots.own(ROUND, NIL)):
+        one.world.now += 1.0
+        one.cycle()
+    return cast[0][0].value

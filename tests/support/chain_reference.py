@@ -157,6 +157,18 @@ class ChainReference:
         values = result.values() if isinstance(result, dict) else result
         self.commits[number] = tuple(values)
 
+    def _confirm(
+        self, now: int, number: int, announce_hash: bytes, committed: Any, result: Any, *_: Any
+    ) -> None:
+        values = result.values() if isinstance(result, dict) else result
+        self.commits[number] = tuple(values)
+
+    def _skip(self, now: int, number: int) -> None:
+        self.pool.skip(number, now)
+
+    def _end_void(self, now: int, number: int) -> None:
+        self.pool.end_void(number, True, now)
+
     def terms(self, number: int) -> RoundTerms:
         """What the oracle hands the pool for a committed round."""
         _, chain_head, at_risk, words, _, _ = self.commits[number]

@@ -104,6 +104,9 @@ class NoResults:
     def draft(self, number: int, digest: bytes, page: int) -> bytes | None:
         return None
 
+    def draft_targets(self, number: int, digest: bytes) -> bytes | None:
+        return None
+
     def attestations_of(self, number: int, operator: str) -> list[Any]:
         return []
 

@@ -2,21 +2,27 @@
 
 import random
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from agreeing_world import ORACLE_DOMAIN, AgreeingWorld, Honest, KilledError, file_of
+from agreeing_world import (
+    ORACLE_DOMAIN,
+    AgreeingWorld,
+    KilledError,
+    file_of,
+    one_result,
+    voted,
+)
 from eth_account import Account
-from ingest_world import CLOSES, ROUND
+from ingest_world import ROUND, signed
 
+from oracle.operator import agreeing
 from oracle.operator.failpoints import Failpoint
-from oracle.operator.folders import manifest_digest
 from oracle.settlement.agreement import NIL, Step
 from oracle.settlement.round_receipts import RECEIPTS, parse_receipts
-from oracle.settlement.typed_data import digest
-from oracle.store.artefacts import RoundFolder
-from oracle.store.journal import COMMIT
+from oracle.settlement.typed_data import Domain, Vote, recover
+
+CHALLENGE = b"\x0c" * 32
 
 
 @pytest.fixture
@@ -24,20 +30,6 @@ def world(tmp_path: Path) -> Iterator[AgreeingWorld]:
     made = AgreeingWorld(tmp_path)
     yield made
     made.close()
-
-
-def one_result(world: AgreeingWorld) -> bytes:
-    """What all honest operators have signed, and written down, and published."""
-    signed = {one.signed for one in world.honest}
-    assert len(signed) == 1
-    (found,) = signed
-    assert found is not None
-    for one in world.honest:
-        assert one.context.journal.signed_digest(ROUND, COMMIT) == found
-        folder = RoundFolder(one.context.folder(ROUND), one.context.identity)
-        folder.check()
-        assert folder.unreadable == []
-    return found
 
 
 def models_in(world: AgreeingWorld) -> set[int]:
@@ -72,14 +64,6 @@ def test_attest__liar_agrees_with_one_then_shows_the_others_a_receipt__nobody_is
     liar.votes_for(first, voted_for, step=Step.PRECOMMIT)
     world.play(random.Random(1))
     one_result(world)
-
-
-def voted(one: Honest) -> bytes:
-    """What it prevotes in the first view."""
-    while not (cast := one.context.ballots.own(ROUND, NIL)):
-        one.world.now += 1.0
-        one.cycle()
-    return cast[0][0].value
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -196,22 +180,6 @@ def test_attest__one_was_away__comes_to_the_others_result_by_their_draft(
     assert one_result(world) == agreed
 
 
-def test_attest__proposer_leaves_out_what_others_have__is_not_followed(
-    world: AgreeingWorld,
-) -> None:
-    """A draft that leads where it says is refused by those that had more at first."""
-    first, second, _ = world.honest
-    for one in world.honest:
-        one.take(file_of(1), 1)
-    empty = second.drafts._of(ROUND, [])
-    second.drafts.keep(empty)
-    world.due()
-    first.cycle()
-    votes = first.agreeing._votes[ROUND, NIL]
-    assert not first.agreeing._is_acceptable(votes, empty.digest)
-    assert first.context.ballots.page(ROUND, empty.digest, 0) is None
-
-
 def test_attest__dry_run__shows_no_vote_and_writes_nothing(world: AgreeingWorld) -> None:
     one = world.honest[0]
     one.context.signer = None
@@ -259,62 +227,89 @@ def test_decided__peer_shows_a_vote_of_a_stranger__reads_no_further(world: Agree
     assert "0x" + "02" * 32 not in shown
 
 
-def test_lacks_nothing__late_or_missing_or_badly_signed__says_so(world: AgreeingWorld) -> None:
-    one, other, _ = world.honest
+def test_decided__liar_shows_honest_votes_behind_a_forged_one__they_are_heard_of_others(
+    world: AgreeingWorld,
+) -> None:
+    liar, (one, other, _) = world.liars[0], world.honest
+    one.peers.reverse()
     for operator in (one, other):
         operator.take(file_of(1), 1)
     world.due()
+    voted(other)
+    true_key, liar.key = liar.key, Account.create()
+    liar.votes_for(one, b"\x01" * 32)
+    liar.key = true_key
+    liar.votes[one.key.address] += other.agreeing.shown(ROUND, NIL)
+    voted(one)
+    votes = one.agreeing._votes[ROUND, NIL]
+    assert other.key.address in votes.voters(0, Step.PREVOTE)
+
+
+def test_decided__liar_shows_many_votes_beyond_what_counts__few_are_checked_and_each_once(
+    world: AgreeingWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To check a signature takes a millisecond, to show thousands again in each answer nothing."""
+    checked = []
+
+    def recover_and_note(vote: Vote, domain: Domain, signature: bytes) -> str | None:
+        checked.append(signature)
+        return recover(vote, domain, signature)
+
+    monkeypatch.setattr(agreeing, "recover", recover_and_note)
+    monkeypatch.setattr(agreeing, "_MOST_IDLE", 16)
+    liar, (one, other, _) = world.liars[0], world.honest
+    for operator in (one, other):
+        operator.take(file_of(1), 1)
+    world.due()
+    for n in range(100):
+        liar.votes_for(one, n.to_bytes(32, "big"))
     one.cycle()
-    own = one.drafts.newest(ROUND)
-    (entry,) = own.entries
-    assert one.drafts.lacks_nothing(own, own)
-    for theirs in ([], [replace(entry, on_time=False)], [replace(entry, signature=bytes(65))]):
-        assert not one.drafts.lacks_nothing(replace(own, entries=theirs), own)
-    assert one.drafts.lacks_nothing(own, replace(own, entries=[replace(entry, on_time=False)]))
-    assert digest(own.result.commit, ORACLE_DOMAIN) == own.digest
-    assert entry.on_time is (world.chain.now >= CLOSES)
+    one.cycle()
+    assert 16 <= len(checked) <= 2 * 16
+    before = len(checked)
+    for _ in range(3):
+        world.now += 10.0
+        one.cycle()
+    assert len(checked) == before
+    voted(other)
+    one.peers.reverse()
+    liar.votes[one.key.address][:0] = other.agreeing.shown(ROUND, NIL)
+    one.cycle()
+    votes = one.agreeing._votes[ROUND, NIL]
+    assert other.key.address in votes.voters(0, Step.PREVOTE)
 
 
-# ---------------------------------------------------------------------- following the commit
+def test_decided__restart_in_a_late_view__is_still_locked(world: AgreeingWorld) -> None:
+    one = world.honest[0]
+    matter = one.agreeing.matter(ROUND, NIL, 3)
+    value = b"\x01" * 32
+    for view in range(40):
+        for step in Step:
+            vote = Vote(ROUND, NIL, view, step, value if view == 39 else NIL)
+            one.context.ballots.cast(vote, signed(vote, one.key, ORACLE_DOMAIN))
+    one.restart()
+    assert one.agreeing._known(matter).lock(one.key.address) == (39, value)
 
 
-def test_follow__committed_without_a_receipt_held_here__has_what_a_signers_draft_leads_to(
+def test_decided__database_without_its_vote__stands_by_what_its_peers_show(
     world: AgreeingWorld,
 ) -> None:
-    away, signers = world.honest[2], world.honest[:2]
-    for one in world.honest:
-        one.take(file_of(1), 1)
-    late = away.take(file_of(2), 2)
-    away.is_up = False
-    world.due()
-    agreed = voted(signers[0])
-    for one in signers:
-        for step in Step:
-            world.liars[0].votes_for(one, agreed, step=step)
-    world.play(random.Random(6))
-    away.is_up = True
-    world.liars[0].shows(away, late)
-    own = signers[0].attesting.own(ROUND)
-    assert own is not None
-    commit = own.attestation().commit
-    world.chain.committed = lambda number: commit
-    for _ in range(3):
-        world.now += 20.0
-        away.following.follow(ROUND, commit.manifest)
-    assert manifest_digest(away.context.folder(ROUND)) == commit.manifest
-    assert away.drafts.newest(ROUND).digest != agreed
-
-
-def test_follow__nobodys_draft_leads_to_the_commit__no_folder(world: AgreeingWorld) -> None:
+    """An old database put back by hand: it must not vote again with another value."""
     one = world.honest[0]
     one.take(file_of(1), 1)
     world.due()
-    commit = replace(one.drafts.newest(ROUND).result.commit, manifest=b"\x09" * 32)
-    world.chain.committed = lambda number: commit
-    for _ in range(3):
-        world.now += 20.0
-        one.following.follow(ROUND, commit.manifest)
-    assert not one.context.folder(ROUND).exists()
+    value = b"\x01" * 32
+    liar = world.liars[0]
+    true_key, liar.key = liar.key, one.key
+    liar.votes_for(one, value)
+    liar.votes_for(one, NIL, step=Step.PRECOMMIT)
+    liar.key = true_key
+    one.cycle()
+    cast = one.context.ballots.own(ROUND, NIL)
+    assert [(vote.view, vote.step, vote.value) for vote, _ in cast] == [
+        (0, Step.PREVOTE, value),
+        (0, Step.PRECOMMIT, NIL),
+    ]
 
 
 def test_attest__decided_by_a_vote_that_the_liar_shows_no_more__all_restart_and_the_last_signs(

@@ -1,4 +1,4 @@
-"""Whatever logs in the daemon, its lines are JSON: those of the outbox and of the web server too."""
+"""Whatever logs in the daemon, its lines are JSON: the outbox's and the web server's too."""
 
 import json
 import subprocess

@@ -15,7 +15,7 @@ from oracle.chain.signers import open_signer
 from oracle.errors import InputError, RefusedError
 from oracle.operator import setup
 from oracle.operator.announce_config import WeekdaysAnnounce
-from oracle.operator.config import OperatorConfig, load_config
+from oracle.operator.config import BridgeSettings, ChainSettings, OperatorConfig, load_config
 from oracle.operator.config_text import config_text
 from oracle.operator.joining import load_request
 from oracle.operator.rotating import rotate
@@ -170,6 +170,7 @@ def test_config_text__every_field__is_shown() -> None:
     text = config_text({**SETTINGS, "signer": {"kind": "envfile", "file": "key.env"}})
     shown = _uncommented(text)
     assert set(shown) == _names(OperatorConfig)
+    assert set(shown["bridge"]) == _names(BridgeSettings)
     for name in ("chain", "store"):
         assert set(shown[name]) == _names(OperatorConfig.model_fields[name].annotation)
     [s3] = [kind for kind in get_args(_annotation("store", "s3")) if kind is not type(None)]
@@ -189,13 +190,13 @@ def test_config_text__commented_defaults__are_the_defaults() -> None:
     shown = _uncommented(config_text(SETTINGS))
     given: set[str] = set(TOP)
     for name, field in OperatorConfig.model_fields.items():
-        if name not in given | {"chain", "signer", "store", "announce"} and not field.is_required():
+        sections = {"announce", "bridge", "chain", "signer", "store"}
+        if name not in given | sections and not field.is_required():
             default = field.default
             assert type(default)(shown[name]) == default, name
-    chain = OperatorConfig.model_fields["chain"].annotation
-    assert chain is not None
-    for name, field in chain.model_fields.items():
-        assert field.is_required() or shown["chain"][name] == field.default, name
+    for section, model in (("bridge", BridgeSettings), ("chain", ChainSettings)):
+        for name, field in model.model_fields.items():
+            assert field.is_required() or shown[section][name] == field.default, name
 
 
 def test_config_text__what_it_has_no_place_for__is_a_bug() -> None:

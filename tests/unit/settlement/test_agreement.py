@@ -32,7 +32,8 @@ def members(count: int) -> tuple[str, ...]:
 
 def matter_of(count: int) -> Matter:
     """The largest number of liars that so many operators bear."""
-    return Matter(ROUND, members(count), count - (count - 1) // 3)
+    liars = (count - 1) // 3
+    return Matter(ROUND, members(count), count - liars, liars)
 
 
 FOUR = matter_of(4)
@@ -367,3 +368,25 @@ def test_agreement__what_every_honest_one_had_at_first__is_in_the_result(
     shown = next(n.results[decided.value] for n in nodes if decided.value in n.results)
     first = [node.frozen for node in nodes if node.frozen is not None]
     assert frozenset.intersection(*first) <= shown
+
+
+def test_restore__kept_votes_far_on_or_beyond_what_is_kept_of_one__are_all_there() -> None:
+    """They were counted once: a lock that is forgotten is no lock."""
+    known = Votes(FOUR)
+    known.restore(A, Vote(ROUND, NIL, 40, Step.PRECOMMIT, X), SIGNATURE)
+    for n in range(8):
+        known.restore(D, Vote(ROUND, NIL, 0, Step.PREVOTE, bytes([n]) * 32), SIGNATURE)
+    assert known.lock(A) == (40, X)
+    assert known.last_view(A) == 40
+    assert len(known.of(D, 0, Step.PREVOTE)) == 8
+
+
+def test_is_backed__more_must_answer_than_commit__liars_alone_back_nothing() -> None:
+    """Six of seven answer a challenge, five commit: two may lie, and say that a result is right."""
+    answer = Matter(ROUND, members(7), 6, liars=2, challenge=X)
+    two, third = answer.members[:2], answer.members[2]
+    cast = [(who, 0, Step.PREVOTE, Y) for who in two]
+    assert not votes(*cast, matter=answer).is_backed(Y)
+    assert votes(*cast, (third, 0, Step.PREVOTE, Y), matter=answer).is_backed(Y)
+    far = [(who, 9, Step.PREVOTE, Y) for who in two]
+    assert votes(*far, matter=answer).common_view() == 0

@@ -200,3 +200,29 @@ def test_prune__open_or_young_or_anothers__left_alone(store: TransactionStore) -
     assert store.prune(ME, sent(0).sent_at + 1) == 0
     assert statuses(store) == {0: [(100, PENDING)], 1: [(100, REPLACED), (113, MINED)]}
     assert store.prune(OTHER, sent(0).sent_at + 1) == 1
+
+
+def test_store__of_two_chains__the_same_nonce_is_free_on_each(
+    database: Database, store: TransactionStore
+) -> None:
+    other = TransactionStore(database, 1)
+    here, there = sent(0), sent(0, data=b"\x02")
+    store.add(here, new=True)
+    other.add(there, new=True)
+    assert (store.open(ME), other.open(ME)) == ({0: [here]}, {0: [there]})
+    assert other.waiting(ME, TO, here.data) is None
+    assert other.of_nonce(ME, 0) == [there]
+    store.failed(here)
+    assert other.open(ME) == {0: [there]}
+
+
+def test_store__of_another_chain__costs_and_pruning_are_its_own(
+    database: Database, store: TransactionStore
+) -> None:
+    other = TransactionStore(database, 1)
+    there = sent(0)
+    other.add(there)
+    other.mined(there, 6, b"\x09" * 32, FINAL)
+    assert mined_since(database, 0) == []
+    assert store.prune(ME, there.sent_at + 1) == 0
+    assert other.prune(ME, there.sent_at + 1) == 1

@@ -37,3 +37,10 @@ def upgrade() -> None:
         Column("content", LargeBinary, nullable=False),
         PrimaryKeyConstraint("round", "digest", "page"),
     )
+    op.create_table(
+        "draft_targets",
+        Column("round", BigInteger, nullable=False),
+        Column("digest", LargeBinary(length=32), nullable=False),
+        Column("sealed", LargeBinary, nullable=False),
+        PrimaryKeyConstraint("round", "digest"),
+    )
