@@ -23,7 +23,7 @@ STAMPS := .venv/.stamps
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
 
-setup: $(STAMPS)/python $(STAMPS)/chain ## Install everything, pinned by the lock files.
+setup: $(STAMPS)/python $(STAMPS)/chain $(STAMPS)/portal ## Install everything, pinned by the lock files.
 
 demo: setup ## Play one whole round on a local chain (ARGS="--data synthetic").
 	@./assay demo $(ARGS)
@@ -73,8 +73,10 @@ types: setup ## Check the types of the pure rooms.
 
 # Rules that are off, and the frame size, are explained in docs/threat-model.md.
 static: setup ## Analyse the contracts statically.
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/natrix lint contracts/polygon contracts/devnet \
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/natrix lint contracts/ethereum contracts/polygon \
 	  -d NTX2 NTX4 NTX11 -c MemoryExpansion.max_frame_size=160000
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/natrix lint contracts/devnet \
+	  -d NTX2 NTX4 NTX5 NTX10 NTX11 -c MemoryExpansion.max_frame_size=160000
 
 format: setup ## Rewrite files to the project's style.
 	@$(BIN)/ruff check --fix .
@@ -97,7 +99,10 @@ lock: .tools/.uv ## Resolve the lock files anew.
 	  --no-emit-index-url --python-version 3.11 --upgrade --quiet -o requirements-conformance.lock
 	.tools/bin/uv pip compile tests/conformance/older.in --no-deps --generate-hashes \
 	  --no-emit-index-url --python-version 3.11 --quiet -o tests/conformance/older.lock
-	npm install --package-lock-only --no-audit --no-fund
+	npm install --package-lock-only --ignore-scripts --no-audit --no-fund
+	node -e "const fs = require('fs'), file = 'package-lock.json', lock = JSON.parse(fs.readFileSync(file)); \
+	  Object.values(lock.packages).forEach(entry => delete entry.funding); \
+	  fs.writeFileSync(file, JSON.stringify(lock, null, 2) + '\n')"
 
 clean: ## Remove everything that set-up and runs have made.
 	rm -rf .venv .venv-* .tools .ape .build .assay .cache node_modules build *.egg-info
@@ -141,5 +146,11 @@ $(STAMPS)/chain: package-lock.json | $(STAMPS)/python
 	@command -v npm >/dev/null || { \
 	  echo "error: npm is missing; install Node 20 or newer" >&2; exit 6; }
 	@echo "Installing the local chain ..."
-	@npm ci --loglevel=error --no-audit --no-fund
+	@npm ci --ignore-scripts --loglevel=error --no-audit --no-fund
+	@mkdir -p $(STAMPS) && touch $@
+
+# Kept under a name that changes with the lock and the sources, so that it is done once for each.
+$(STAMPS)/portal: package-lock.json scripts/portal.py $(wildcard contracts/devnet/*.vy) | $(STAMPS)/chain
+	@echo "Compiling the contracts of Polygon's bridge ..."
+	@$(BIN)/python scripts/portal.py
 	@mkdir -p $(STAMPS) && touch $@

@@ -14,7 +14,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "oracle" / "chain" / "abi"
-FOLDERS = ("contracts/devnet", "contracts/polygon")
+FOLDERS = ("contracts/devnet", "contracts/ethereum", "contracts/polygon")
 
 
 def compile_abi(path: Path) -> list[dict[str, Any]]:

@@ -24,25 +24,34 @@ class FundsError(RefusedError):
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """All of a transaction but who sends it, when, and for what fee."""
+    """All of a transaction but who sends it, when, and for what fee.
+
+    A ``legacy`` one is of type 0: it pays the whole fee it offers, and lists no storage.
+    """
 
     call: str
     to: str
     data: bytes
     gas: int
     access_list: Sequence[Mapping[str, Any]] = ()
+    legacy: bool = False
 
     def fields(self, chain_id: int, nonce: int, fees: Fees) -> dict[str, Any]:
         """What is signed, as JSON-RPC names it."""
-        return {
+        common = {
             "chainId": chain_id,
             "nonce": nonce,
             "gas": self.gas,
-            "maxFeePerGas": fees.max_fee,
-            "maxPriorityFeePerGas": fees.tip,
             "to": self.to,
             "value": 0,
             "data": self.data,
+        }
+        if self.legacy:
+            return {**common, "gasPrice": fees.max_fee}
+        return {
+            **common,
+            "maxFeePerGas": fees.max_fee,
+            "maxPriorityFeePerGas": fees.tip,
             "accessList": list(self.access_list),
         }
 
@@ -52,18 +61,26 @@ def encoded(call: ContractFunction) -> bytes:
     return bytes.fromhex(call._encode_transaction_data().removeprefix("0x"))
 
 
-def draft(web3: Web3, call: ContractFunction, sender: str, *, access_list: bool = False) -> Draft:
+def draft(
+    web3: Web3,
+    call: ContractFunction,
+    sender: str,
+    *,
+    access_list: bool = False,
+    legacy: bool = False,
+) -> Draft:
     """``call`` as it would run in the next block; raises what web3 raises if it would revert.
 
-    With ``access_list`` it names the storage it will touch, where the chain asks less gas then.
+    With ``access_list`` it names the storage it will touch, where the chain asks less gas then; a
+    ``legacy`` transaction cannot.
     """
     data, to = encoded(call), str(call.address)
     request = {"from": sender, "to": to, "data": data}
     gas = web3.eth.estimate_gas(request)  # type: ignore[arg-type]
     touched: Sequence[Mapping[str, Any]] = ()
-    if access_list:
+    if access_list and not legacy:
         gas, touched = _with_list(web3, request, gas)
-    return Draft(call.fn_name, to, data, gas * _GAS_MARGIN_PERCENT // 100, touched)
+    return Draft(call.fn_name, to, data, gas * _GAS_MARGIN_PERCENT // 100, touched, legacy)
 
 
 def filler(account: str) -> Draft:

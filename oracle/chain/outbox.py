@@ -19,6 +19,9 @@ from oracle.errors import AssayError, RefusedError
 from oracle.store.transactions import OPEN, PENDING, NonceTakenError, Sent, TransactionStore
 
 _NONCE_TRIES = 5
+_DAY = 86_400
+_KEPT_SECONDS = 90 * _DAY
+"""For so long a closed transaction is kept whole, for whoever looks into trouble."""
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5
 
 
@@ -60,6 +63,7 @@ class Outbox:
         self._account = SendingAccount(web3, signer, store, cap, at)
         self._upkeep = Upkeep(self._account, spent)
         self._lock = threading.RLock()
+        self._next_prune = 0
 
     def balance(self) -> int:
         """What the account holds, in wei."""
@@ -87,10 +91,19 @@ class Outbox:
                     trouble = trouble or error
             with readable(self.url):
                 self._upkeep.fill_gaps()
+            self._prune(finalized.timestamp)
         if trouble is not None:
             raise trouble
 
-    def send(self, call: ContractFunction, *, access_list: bool = False) -> TxReceipt:
+    def _prune(self, now: int) -> None:
+        """Once a day of the chain's, as nothing depends on it."""
+        if now >= self._next_prune:
+            self.store.prune(self.signer.address, now - _KEPT_SECONDS)
+            self._next_prune = now + _DAY
+
+    def send(
+        self, call: ContractFunction, *, access_list: bool = False, legacy: bool = False
+    ) -> TxReceipt:
         """Runs ``call`` as a transaction; one that is under way already is not sent again.
 
         Raises RefusedError where the contract refuses, and then nothing is sent; FundsError where
@@ -102,8 +115,14 @@ class Outbox:
                 sent = self.store.waiting(self.signer.address, to, data)
                 looked_at = None
                 if sent is None:
-                    listed = draft(self.web3, call, self.signer.address, access_list=access_list)
-                    sent = self._enter(listed)
+                    made = draft(
+                        self.web3,
+                        call,
+                        self.signer.address,
+                        access_list=access_list,
+                        legacy=legacy,
+                    )
+                    sent = self._enter(made)
                     looked_at = sent.block_number
             return self._receipt(sent, looked_at)
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import requests
 from web3 import Web3
 from web3.exceptions import BlockNotFound, ContractLogicError, Web3Exception
+from web3.middleware import ExtraDataToPOAMiddleware
 from web3.types import BlockIdentifier
 
 from oracle.chain.endpoint import host
@@ -92,7 +93,10 @@ def connect(
         _checked(url)
     endpoints = Endpoints(addresses, chain_id, agree=agree, solo=solo, stale_seconds=stale_seconds)
     _ = endpoints.chain_id  # asks
-    return Web3(EndpointsProvider(endpoints))
+    web3 = Web3(EndpointsProvider(endpoints))
+    # Polygon's blocks have more in extraData than web3 lets pass.
+    web3.middleware_onion.inject(ExtraDataToPOAMiddleware, layer=0)
+    return web3
 
 
 def endpoints_of(web3: Web3) -> Endpoints:

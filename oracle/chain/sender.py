@@ -23,10 +23,13 @@ class Sending(Protocol):
     @property
     def signer(self) -> Signer: ...
 
-    def send(self, call: ContractFunction, *, access_list: bool = False) -> TxReceipt:
+    def send(
+        self, call: ContractFunction, *, access_list: bool = False, legacy: bool = False
+    ) -> TxReceipt:
         """Runs ``call`` as a transaction and returns its receipt, that of a success.
 
         With ``access_list`` the transaction names the storage that it touches, if that costs less.
+        A ``legacy`` one is of type 0, for contracts that prove receipts and know no other type.
         """
 
 
@@ -38,11 +41,13 @@ class Sender:
     url: str
     signer: Signer
 
-    def send(self, call: ContractFunction, *, access_list: bool = False) -> TxReceipt:
+    def send(
+        self, call: ContractFunction, *, access_list: bool = False, legacy: bool = False
+    ) -> TxReceipt:
         """Runs ``call`` as a transaction; a call the contract would refuse is never sent."""
         address = self.signer.address
         with readable(self.url):
-            made = draft(self.web3, call, address, access_list=access_list)
+            made = draft(self.web3, call, address, access_list=access_list, legacy=legacy)
             offer = market(self.web3)
             require_funds(self.web3, address, made.call, made.gas * offer.max_fee)
             nonce = self.web3.eth.get_transaction_count(address, "pending")  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ from oracle.chain import fees
 from oracle.chain.drafts import Draft, require_funds
 from oracle.chain.fees import Fees
 from oracle.chain.posting import Posted, post
-from oracle.chain.signing import Signer, access_list_of
+from oracle.chain.signing import Signer, access_list_of, is_legacy
 from oracle.store.transactions import Sent, TransactionStore
 
 SIGNED = "outbox-signed"
@@ -101,7 +101,9 @@ class SendingAccount:
             _log.warning("%s: the fee it needs is above max_fee_gwei; it waits", current.call)
             return
         listed = access_list_of(current.raw)
-        made = Draft(current.call, current.to, current.data, current.gas, listed)
+        made = Draft(
+            current.call, current.to, current.data, current.gas, listed, is_legacy(current.raw)
+        )
         sent = self.sign(made, current.nonce, offer)
         self.keep(sent)
         self.post(sent)

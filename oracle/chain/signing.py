@@ -4,18 +4,21 @@ Signatures are 65 bytes r | s | v with s in the lower half of the curve's order 
 only form that the contracts take.
 """
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import rlp
 from eth_account.signers.local import LocalAccount
 from eth_account.typed_transactions.typed_transaction import TypedTransaction
-from eth_utils import keccak
+from eth_utils import keccak, to_checksum_address
 from hexbytes import HexBytes
 
 from oracle.settlement.typed_data import Domain, Struct, digest
 
 _FIRST_V = 27
+_FIRST_OF_A_LIST = 0xC0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,10 @@ class Signer(Protocol):
         """Signs 32 bytes as they are."""
 
     def sign_transaction(self, fields: Mapping[str, Any]) -> Signed:
-        """Signs a type-2 transaction: ``fields`` as JSON-RPC names them, complete."""
+        """Signs a transaction: ``fields`` as JSON-RPC names them, complete.
+
+        Its type is 2, or 0 (EIP-155) where ``fields`` have a ``gasPrice``.
+        """
 
 
 def sign(signer: Signer, struct: Struct, domain: Domain) -> bytes:
@@ -46,7 +52,9 @@ def sign(signer: Signer, struct: Struct, domain: Domain) -> bytes:
 
 
 def sign_fields(fields: Mapping[str, Any], sign_digest: Callable[[bytes], bytes]) -> Signed:
-    """``fields`` as a signed type-2 transaction, by a key that only signs digests."""
+    """``fields`` as a signed transaction of type 2 or 0, by a key that only signs digests."""
+    if "gasPrice" in fields:
+        return _sign_legacy(fields, sign_digest)
     unsigned = {"type": 2, **{name: value for name, value in fields.items() if name != "from"}}
     signature = sign_digest(bytes(TypedTransaction.from_dict(unsigned).hash()))
     values = {
@@ -58,8 +66,49 @@ def sign_fields(fields: Mapping[str, Any], sign_digest: Callable[[bytes], bytes]
     return Signed(raw, keccak(raw))
 
 
+def _sign_legacy(fields: Mapping[str, Any], sign_digest: Callable[[bytes], bytes]) -> Signed:
+    names = ("nonce", "gasPrice", "gas", "to", "value", "data")
+    body = [HexBytes(v) if isinstance(v, str) else v for v in (fields[name] for name in names)]
+    chain_id = fields["chainId"]
+    signature = sign_digest(keccak(rlp.encode([*body, chain_id, 0, 0])))
+    r, s = (int.from_bytes(signature[k : k + 32], "big") for k in (0, 32))
+    raw = rlp.encode([*body, signature[64] - _FIRST_V + 2 * chain_id + 35, r, s])
+    return Signed(raw, keccak(raw))
+
+
+def is_legacy(raw: bytes) -> bool:
+    """Whether a signed transaction is of type 0: a list of RLP, without a type before it."""
+    return raw[0] >= _FIRST_OF_A_LIST
+
+
+def rebid(raw: bytes, max_fee: int, tip: int) -> dict[str, Any]:
+    """The fields of a signed transaction with another offer for its gas, to be signed again."""
+    if is_legacy(raw):
+        nonce, _, gas, to, value, data, v, _, _ = rlp.decode(raw)
+        number = functools.partial(int.from_bytes, byteorder="big")
+        return {
+            "chainId": (number(v) - 35) // 2,
+            "nonce": number(nonce),
+            "gas": number(gas),
+            "to": to_checksum_address(to),
+            "value": number(value),
+            "data": data,
+            "gasPrice": max_fee,
+        }
+    fields = TypedTransaction.from_bytes(HexBytes(raw)).as_dict()
+    return {
+        **{name: fields[name] for name in ("chainId", "nonce", "gas", "value", "data")},
+        "to": to_checksum_address(fields["to"]),
+        "maxFeePerGas": max_fee,
+        "maxPriorityFeePerGas": tip,
+        "accessList": access_list_of(raw),
+    }
+
+
 def access_list_of(raw: bytes) -> list[dict[str, Any]]:
-    """The access list of a signed type-2 transaction."""
+    """The access list of a signed transaction; one of type 0 has none."""
+    if is_legacy(raw):
+        return []
     fields = TypedTransaction.from_bytes(HexBytes(raw)).as_dict()
     return [
         {

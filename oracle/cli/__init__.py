@@ -25,6 +25,7 @@ _COMMANDS = {
     "models": "register models and look them up",
     "stake": "deposit, release, claim and look at stakes",
     "mandate": "let somebody else stake for you, within bounds",
+    "bridge": "take NMR from Ethereum to Polygon and back",
     "round": "announce rounds, look at them, keep them going",
     "operator": "run an oracle operator",
     "verify": "recompute a round from its artefacts and the chain",

@@ -1,6 +1,6 @@
 """Options that several commands share: which chain, which tournament, whose key."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import wraps
 from pathlib import Path
@@ -91,7 +91,8 @@ def open_writer(
     reader: PoolReader, key: Path | None, password_file: Path | None, dev: int | None
 ) -> PoolWriter:
     """A writer for the account that the options of ``key_options`` name."""
-    signer = _signer(reader, key, password_file, dev)
+    chain = reader.addresses.chain_id, reader.client()
+    signer = signer_for([chain], key, password_file, dev)
     return PoolWriter(reader, Sender(reader.web3, reader.url, signer))
 
 
@@ -117,16 +118,21 @@ def where(rpc: str | None, pool: str | None) -> tuple[str, str, int | None]:
     return topology.rpc, record.pool, record.chain_id
 
 
-def _signer(
-    reader: PoolReader, key: Path | None, password_file: Path | None, dev: int | None
+def signer_for(
+    chains: Sequence[tuple[int, str]], key: Path | None, password_file: Path | None, dev: int | None
 ) -> Signer:
-    devnet = _is_devnet(reader)
+    """The signer that the options of ``key_options`` name, for chains by id and client version.
+
+    Development accounts sign on devnets only, and other accounts never there.
+    """
+    devnets = [_is_devnet(chain_id, client) for chain_id, client in chains]
     if dev is not None:
-        if not devnet:
-            raise RefusedError(
-                f"chain {reader.addresses.chain_id} is no devnet, and these keys are known to all",
-                "sign with --key and --password-file",
-            )
+        for (chain_id, _), devnet in zip(chains, devnets, strict=True):
+            if not devnet:
+                raise RefusedError(
+                    f"chain {chain_id} is no devnet, and these keys are known to all",
+                    "sign with --key and --password-file",
+                )
         return LocalSigner(dev_account(dev))
     if key is None or password_file is None:
         raise InputError(
@@ -134,13 +140,13 @@ def _signer(
             "pass --key KEYSTORE --password-file FILE, or --dev-account N on a devnet",
         )
     account = load_keystore(key, password_file)
-    if devnet:
+    if any(devnets):
         require_dev_key(account.address)
     return LocalSigner(account)
 
 
-def _is_devnet(reader: PoolReader) -> bool:
-    return reader.addresses.chain_id not in REAL_CHAINS and reader.client().startswith("anvil")
+def _is_devnet(chain_id: int, client: str) -> bool:
+    return chain_id not in REAL_CHAINS and client.startswith("anvil")
 
 
 class Nmr(click.ParamType):

@@ -9,15 +9,10 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from eth_utils import (
-    is_checksum_address,
-    is_checksum_formatted_address,
-    is_hex_address,
-    keccak,
-    to_checksum_address,
-)
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from eth_utils import keccak, to_checksum_address
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from oracle.chain.addresses import Address
 from oracle.errors import InputError
 from oracle.settlement.payout import SCORE_KINDS, Template
 from oracle.settlement.reference import Clocks as ProductionClocks
@@ -26,24 +21,9 @@ from oracle.settlement.units import MILLIONTH, RATE_ONE, UNITS_PER_NMR
 REAL_CHAINS = frozenset({1, 137, 11155111, 80002})
 MAX_DELAY = 90 * 86_400
 """Longest delay of the timelock contract, seconds."""
-_ZERO = "0x" + "00" * 20
 
 STAND_IN_VAULT = to_checksum_address(keccak(text="assay devnet burn vault")[12:])
 """Nobody's address, in place of a burn vault that is not there yet."""
-
-
-def _address(text: str) -> str:
-    if not (text.startswith("0x") and is_hex_address(text)):
-        raise ValueError("is not 0x and 40 hex digits")
-    if is_checksum_formatted_address(text) and not is_checksum_address(text):
-        raise ValueError("has a wrong checksum: a digit is wrong, or a letter's case")
-    if text == _ZERO:
-        raise ValueError("is the zero address")
-    return to_checksum_address(text)
-
-
-Address = Annotated[str, AfterValidator(_address)]
-"""0x and 40 hex digits, not zero; letters of both cases must be the checksum."""
 
 
 class Part(BaseModel):

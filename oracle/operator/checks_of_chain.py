@@ -10,6 +10,7 @@ from oracle.chain.reader import PoolReader
 from oracle.chain.rpc import readable
 from oracle.operator.cards import MAX_CARD, is_genuine
 from oracle.operator.checks import Check, Look, Said, SkippedError, fail, ok, warn
+from oracle.operator.checks_of_bridge import burns
 from oracle.operator.checks_of_endpoints import endpoints
 from oracle.operator.cost import Expected, expected
 from oracle.operator.peers import Peer, ask_all
@@ -210,4 +211,5 @@ CHAIN_CHECKS: Sequence[tuple[str, Check]] = (
     ("balance", _balance),
     ("peers", _peers),
     ("commits", _commits),
+    ("burns", burns),
 )

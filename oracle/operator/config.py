@@ -57,6 +57,20 @@ class StoreSettings(_Section):
     s3: S3Settings | None = None
 
 
+class BridgeSettings(_Section):
+    """The bridge of the tournament, and how its root chain is reached: as ``ChainSettings``.
+    ``every``: seconds between looks at the burn vaults."""
+
+    record: Path
+    urls: tuple[str, ...] = Field(min_length=1)
+    agree: int = Field(default=AGREE, ge=1)
+    solo: bool = True
+    stale_seconds: float = Field(default=60.0, gt=0)
+    max_fee_gwei: int = Field(default=100, ge=1)
+    wait: float = Field(default=2.0, gt=0)
+    every: float = Field(default=60.0, gt=0)
+
+
 class OperatorConfig(_Section):
     """Everything ``assay operator run`` needs. Paths are relative to the file; those of ``store``
     to ``home``. Times in seconds. Without ``signer`` it is a dry run."""
@@ -68,6 +82,7 @@ class OperatorConfig(_Section):
     signer: SignerSettings | None = None
     store: StoreSettings = StoreSettings()
     announce: AnnounceSettings | None = None
+    bridge: BridgeSettings | None = None
     identity: Path = Path("identity.age")
     data: Path
     home: Path = Path(".")
@@ -106,6 +121,9 @@ class OperatorConfig(_Section):
             update["signer"] = self.signer.under(base)
         if self.announce is not None:
             update["announce"] = self.announce.under(base)
+        if self.bridge is not None:
+            record = base / self.bridge.record
+            update["bridge"] = self.bridge.model_copy(update={"record": record})
         return self.model_copy(update=update)
 
 

@@ -74,6 +74,19 @@ _TEMPLATE = """\
 #endpoint_url = "https://s3.example"
 #region = "eu-central-1"
 
+# Takes burns on to Ethereum, where they leave the supply: the bridge's record, RPC addresses of
+# Ethereum. The signer's account needs gas money there too. Without it only the child chain's vault
+# is swept.
+#[bridge]
+#record = "bridge.json"
+#urls = ["https://ethereum.example"]
+#agree = 2
+#solo = true
+#stale_seconds = 60.0
+#max_fee_gwei = 100
+#wait = 2.0
+#every = 60.0
+
 # Only at the operator that announces rounds, with the announcer's key.
 #[announce]
 #calendar = "weekdays"

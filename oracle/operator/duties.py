@@ -16,6 +16,7 @@ from oracle.operator.disclosing import Disclosing, Mirror
 from oracle.operator.drafts import Drafts
 from oracle.operator.evidence import EvidenceDesk
 from oracle.operator.failpoints import Failpoint
+from oracle.operator.folders import manifest_digest
 from oracle.operator.following import Following
 from oracle.operator.inputs import Inputs
 from oracle.operator.keeping import Keeping
@@ -116,7 +117,7 @@ class Duties:
             case Action.FOLLOW if manifest is not None:
                 self.following.follow(number, manifest)
             case Action.CONFIRM:
-                self.confirming.answer(number)
+                return self.confirming.answer(number)
             case Action.DISCLOSE if manifest is not None:
                 self.disclosing.disclose(number, manifest)
             case Action.ANNOUNCE if self.announcing is not None:
@@ -146,6 +147,8 @@ class Duties:
         for number in self.disclosing.left_over(head):
             committed = self.context.reader.committed(number, block.number)
             if committed is not None:
+                if manifest_digest(self.context.folder(number)) != committed.manifest:
+                    self.confirming.put_in_force(number, committed.manifest)
                 self.disclosing.disclose(number, committed.manifest)
         self._left_over_before = head
 

@@ -14,6 +14,7 @@ import structlog
 import uvicorn
 
 from oracle import __version__
+from oracle.bridge.sweeping import Side
 from oracle.chain.index import ChainIndex
 from oracle.chain.logs import IndexedLogs
 from oracle.chain.outbox import Outbox
@@ -25,6 +26,7 @@ from oracle.errors import EnvironmentLacksError, RefusedError
 from oracle.operator import failpoints, logs
 from oracle.operator.announce_config import SecondsAnnounce, WeekdaysAnnounce
 from oracle.operator.announcing import Announcing
+from oracle.operator.bridging import Bridging, crossing
 from oracle.operator.config import OperatorConfig
 from oracle.operator.context import Context
 from oracle.operator.disclosing import Mirror
@@ -158,7 +160,7 @@ class Operator:
             keep_files=config.store.keep_files_days * 86_400,
             mirror=None if objects is None else self._mirror(objects),
         )
-        self.worker = Worker(duties)
+        self.worker, self.bridging = Worker(duties), self._bridging()
 
     def _writer(self, signer: Signer) -> PoolWriter:
         """Sends from the signer's account; one outbox an account, whatever it is used for."""
@@ -174,6 +176,27 @@ class Operator:
                 spent=self.metrics.spent,
             )
         return PoolWriter(self.reader, self.outboxes[signer.address])
+
+    def _bridging(self) -> Bridging:
+        chosen = self.config.bridge
+        if chosen is None:
+            return Bridging(self.context)
+        return Bridging(self.context, crossing(chosen, self.context, self._root_outbox))
+
+    def _root_outbox(self, root: Side) -> Outbox | None:
+        """Sends from the signer's account on the root chain."""
+        chosen = self.config.bridge
+        if self.signer is None or chosen is None:
+            return None
+        return Outbox(
+            root.web3,
+            self.signer,
+            TransactionStore(self.database, root.web3.eth.chain_id),
+            url=root.url,
+            wait=chosen.wait,
+            max_fee_gwei=chosen.max_fee_gwei,
+            at=failpoints.failpoint,
+        )
 
     def _metrics(self, signer: Signer | None) -> Metrics:
         reader, timing = self.reader, self.reader.timing
@@ -257,15 +280,19 @@ def _serve(operator: Operator) -> None:
         signal.signal(number, lambda *_: stop.set())
     worker = operator.worker
     loop = threading.Thread(target=worker.run, args=(stop, config.cycle), name="reconcile")
+    # Of its own, so that no round waits for Ethereum's endpoints.
+    burns = threading.Thread(target=operator.bridging.run, args=(stop,), name="burns")
     server = uvicorn.Server(settings(build(operator.ingest, worker, metrics=operator.metrics)))
     try:
         # Bound before the loop starts: a second process of the same operator must not sign.
         with _listening(config.host, config.port) as listener:
             operator.guard()
             loop.start()
+            burns.start()
             server.run(sockets=[listener])
     finally:
         stop.set()
-        if loop.ident is not None:
-            loop.join()
+        for thread in (loop, burns):
+            if thread.ident is not None:
+                thread.join()
         operator.close()

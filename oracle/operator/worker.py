@@ -179,6 +179,10 @@ class Worker:
         except ArtefactError:
             return None
 
+    def draft_targets(self, number: int, digest: bytes) -> bytes | None:
+        """The targets that such a result was evaluated by, sealed to operators, or None."""
+        return self.duties.agreeing.targets(number, digest)
+
     def own_attestation(self, number: int) -> AttestationMessage | None:
         return self.duties.attesting.own(number)
 

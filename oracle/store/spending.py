@@ -7,11 +7,11 @@ from oracle.store.schema import transactions as table
 
 
 def mined_since(database: Database, since: int) -> list[tuple[str, bytes, int]]:
-    """Call, transaction hash and time of sending of every transaction that is in a block, reverted
-    ones included, sent at ``since`` or later; the oldest first."""
+    """Call, transaction hash and time of sending of every transaction that is in a block of the
+    tournament's chain, reverted ones included, sent at ``since`` or later; the oldest first."""
     query = (
         select(table.c.call, table.c.hash, table.c.sent_at)
-        .where(table.c.block_hash.is_not(None), table.c.sent_at >= since)
+        .where(table.c.block_hash.is_not(None), table.c.sent_at >= since, table.c.chain == 0)
         .order_by(table.c.sent_at, table.c.nonce)
     )
 

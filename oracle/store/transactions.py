@@ -49,10 +49,13 @@ class Sent:
 
 
 class TransactionStore:
-    """The table of one operator's database; safe for threads."""
+    """The table of one operator's database, as far as one chain goes; safe for threads.
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    ``chain``: 0 for the tournament's own, for another one its id.
+    """
+
+    def __init__(self, database: Database, chain: int = 0) -> None:
+        self._database, self._chain = database, chain
 
     def add(self, sent: Sent, *, new: bool = False) -> None:
         """Keeps a transaction as its nonce's current one; others of the nonce are replaced.
@@ -62,7 +65,7 @@ class TransactionStore:
         """
 
         def work(connection: Connection) -> None:
-            same_nonce = _of_nonce(sent.account, sent.nonce)
+            same_nonce = self._of_nonce(sent.account, sent.nonce)
             for other in connection.execute(select(table).where(same_nonce)):
                 same_call = (other.destination, other.data) == (sent.to, sent.data)
                 may_stay = other.hash == sent.hash if new else same_call
@@ -70,7 +73,7 @@ class TransactionStore:
                     raise NonceTakenError
             kept = (table.c.hash != sent.hash, table.c.status == PENDING)
             connection.execute(update(table).where(same_nonce, *kept).values(status=REPLACED))
-            row = self._database.insert(table).values(_values(sent))
+            row = self._database.insert(table).values(self._values(sent))
             # Signed again with the nonce and fees of one that was given up, it is that very one.
             given_up = table.c.status.in_((FAILED, REPLACED)) & table.c.block_hash.is_(None)
             again = {name: row.excluded[name] for name in ("status", "sent_at", "block_number")}
@@ -83,24 +86,22 @@ class TransactionStore:
     def waiting(self, account: str, to: str, data: bytes) -> Sent | None:
         """The pending transaction that makes this very call, or None."""
         same_call = (table.c.destination == to, table.c.data == data)
-        query = select(table).where(
-            table.c.account == account, table.c.status == PENDING, *same_call
-        )
+        query = select(table).where(self._of(account), table.c.status == PENDING, *same_call)
         found = self._database.read(lambda connection: connection.execute(query).first())
         return None if found is None else _sent(found)
 
     def of_nonce(self, account: str, nonce: int) -> list[Sent]:
         """All with a nonce that is or may be mined, the current one last."""
         counts = (table.c.status != FAILED) | table.c.block_hash.is_not(None)
-        query = select(table).where(_of_nonce(account, nonce), counts)
+        query = select(table).where(self._of_nonce(account, nonce), counts)
         rows = self._database.read(lambda connection: connection.execute(query).all())
         return _by_fee(rows)
 
     def open(self, account: str) -> dict[int, list[Sent]]:
         """By nonce, in order: all that may be mined with it, where none is final yet."""
-        nonces = select(table.c.nonce).where(table.c.account == account, table.c.status.in_(OPEN))
+        nonces = select(table.c.nonce).where(self._of(account), table.c.status.in_(OPEN))
         query = select(table).where(
-            table.c.account == account, table.c.nonce.in_(nonces), table.c.status != FAILED
+            self._of(account), table.c.nonce.in_(nonces), table.c.status != FAILED
         )
         groups: dict[int, list[Any]] = defaultdict(list)
         for row in self._database.read(lambda connection: connection.execute(query).all()):
@@ -114,7 +115,7 @@ class TransactionStore:
             others = (table.c.hash != sent.hash, table.c.status.in_(OPEN))
             connection.execute(
                 update(table)
-                .where(_of_nonce(sent.account, sent.nonce), *others)
+                .where(self._of_nonce(sent.account, sent.nonce), *others)
                 .values(status=REPLACED, block_hash=None)
             )
             connection.execute(
@@ -130,12 +131,12 @@ class TransactionStore:
         current = replace(group[-1], status=PENDING, block_hash=None, block_number=head)
 
         def work(connection: Connection) -> None:
-            others = _of_nonce(current.account, current.nonce), table.c.status.in_(OPEN)
+            others = self._of_nonce(current.account, current.nonce), table.c.status.in_(OPEN)
             connection.execute(
                 update(table).where(*others).values(status=REPLACED, block_hash=None)
             )
             connection.execute(
-                update(table).where(table.c.hash == current.hash).values(_values(current))
+                update(table).where(table.c.hash == current.hash).values(self._values(current))
             )
 
         self._database.run(work)
@@ -144,7 +145,7 @@ class TransactionStore:
     def failed(self, sent: Sent) -> None:
         """Nothing with the nonce of ``sent`` will be mined."""
         query = update(table).where(
-            _of_nonce(sent.account, sent.nonce), table.c.status.in_((*OPEN, REPLACED))
+            self._of_nonce(sent.account, sent.nonce), table.c.status.in_((*OPEN, REPLACED))
         )
         self._database.run(lambda connection: connection.execute(query.values(status=FAILED)))
 
@@ -152,9 +153,9 @@ class TransactionStore:
         """Drops what nobody needs of transactions sent before a time, their nonce being closed:
         all of those in no block, of the others the call's data and the signed bytes. The name, hash
         and time of what was mined stay, for reckoning costs. Returns how many rows that changed."""
-        open_ = select(table.c.nonce).where(table.c.account == account, table.c.status.in_(OPEN))
+        open_ = select(table.c.nonce).where(self._of(account), table.c.status.in_(OPEN))
         old = (
-            table.c.account == account,
+            self._of(account),
             table.c.sent_at < before,
             table.c.nonce.not_in(open_.scalar_subquery()),
         )
@@ -169,32 +170,34 @@ class TransactionStore:
 
         return self._database.run(work)
 
+    def _of(self, account: str) -> Any:
+        return (table.c.account == account) & (table.c.chain == self._chain)
 
-def _of_nonce(account: str, nonce: int) -> Any:
-    return (table.c.account == account) & (table.c.nonce == nonce)
+    def _of_nonce(self, account: str, nonce: int) -> Any:
+        return self._of(account) & (table.c.nonce == nonce)
+
+    def _values(self, sent: Sent) -> dict[str, Any]:
+        return {
+            "hash": sent.hash,
+            "account": sent.account,
+            "nonce": sent.nonce,
+            "call": sent.call,
+            "destination": sent.to,
+            "data": sent.data,
+            "gas": sent.gas,
+            "max_fee": str(sent.max_fee),
+            "tip": str(sent.tip),
+            "raw": sent.raw,
+            "status": sent.status,
+            "sent_at": sent.sent_at,
+            "block_number": sent.block_number,
+            "block_hash": sent.block_hash,
+            "chain": self._chain,
+        }
 
 
 def _by_fee(rows: Any) -> list[Sent]:
     return sorted((_sent(row) for row in rows), key=lambda sent: sent.max_fee)
-
-
-def _values(sent: Sent) -> dict[str, Any]:
-    return {
-        "hash": sent.hash,
-        "account": sent.account,
-        "nonce": sent.nonce,
-        "call": sent.call,
-        "destination": sent.to,
-        "data": sent.data,
-        "gas": sent.gas,
-        "max_fee": str(sent.max_fee),
-        "tip": str(sent.tip),
-        "raw": sent.raw,
-        "status": sent.status,
-        "sent_at": sent.sent_at,
-        "block_number": sent.block_number,
-        "block_hash": sent.block_hash,
-    }
 
 
 def _sent(row: Row[Any]) -> Sent:

@@ -1,17 +1,17 @@
 """Fixtures of the contract tests: compiled contracts, and a deployed system per test."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import boa
 import pytest
 from assay_system import ROOT, System, deploy
+from compile_cache import keep_compiled
 
 HERE = Path(__file__).parent
 
 # Compiled contracts are kept between runs; nothing is written outside the repository.
-boa.interpret.set_cache_dir(os.fspath(ROOT / ".cache" / "boa"))
+keep_compiled(ROOT / ".cache" / "boa")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -14,6 +14,7 @@ from functools import partial
 
 import boa
 from assay_system import ALL_WEI, NEVER, ONE, TEMPLATE, System, Timing, deploy
+from bridge_actions import BRIDGE_GROUPS
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from eth_utils import keccak
@@ -312,4 +313,5 @@ GROUPS: dict[str, Callable[[], Actions]] = {
     "challenge": challenge,
     "register": register,
     "burn and exit": burn_and_exit,
+    **BRIDGE_GROUPS,
 }

@@ -56,6 +56,15 @@ LIMITS = {
     "register": (116_300, 135_800),
     "flush_burn": (44_200, 51_800),
     "exit, one deposit not drained": (67_400, 90_100),
+    "bridge: deposit": (96_100, 140_000),
+    "bridge: withdraw": (39_800, 48_200),
+    "bridge: exit": (239_000, 292_000),
+    "bridge: sweep of the child chain": (50_000, 62_600),
+    "bridge: sweep of the root chain": (46_100, 58_700),
+    "governance: send a command": (66_100, 84_600),
+    "governance: execute a command": (76_100, 98_800),
+    "roots: send": (49_300, 69_500),
+    "roots: receive": (263_000, 292_000),
 }
 
 SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in GROUPS if "10000" in name]

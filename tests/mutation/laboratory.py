@@ -21,7 +21,7 @@ from suites import Suite
 ROOT = Path(__file__).resolve().parents[2]
 TESTS = "tests/contracts"
 LEFT_OUT = (".*", "__pycache__", "build")
-LINKED = ("node_modules",)
+LINKED = ("node_modules", ".cache/portal")
 SECONDS = 1_800
 """How long the tests may take with one mutant."""
 
@@ -48,6 +48,7 @@ def prepare(folder: Path) -> None:
     tree = folder / str(os.getpid())
     shutil.copytree(ROOT, tree, ignore=shutil.ignore_patterns(*LEFT_OUT, *LINKED))
     for name in LINKED:
+        (tree / name).parent.mkdir(exist_ok=True)
         (tree / name).symlink_to(ROOT / name)
     os.chdir(tree)
     sys.path.insert(0, str(tree))

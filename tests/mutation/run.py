@@ -27,7 +27,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-SOURCES = ("contracts/polygon", "contracts/modules")
+SOURCES = ("contracts/ethereum", "contracts/polygon", "contracts/modules")
 EQUIVALENTS = Path(__file__).with_name("equivalents.toml")
 
 

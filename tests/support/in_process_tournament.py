@@ -28,7 +28,7 @@ from scripts._steps import carry_out
 _ROOT = Path(__file__).resolve().parents[2]
 CONTRACTS = _ROOT / "contracts"
 _CACHE = _ROOT / ".cache" / "initcode"
-_FOLDERS = {"ChildNmr": "devnet"}
+_FOLDERS = {"ChildNmr": "devnet", "BurnVault": "ethereum"}
 _WEI_PER_NMR = UNITS_PER_NMR * WEI_PER_UNIT
 
 

@@ -20,8 +20,8 @@ CHAIN_ID = 731371
 class LocalAnvil:
     """Mines a block for every transaction; two blocks behind the head are final."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self, url: str, pid: int | None = None) -> None:
+        self.url, self._pid = url, pid
         self._session = requests.Session()
 
     def ask(self, method: str, *parameters: Any) -> Any:
@@ -48,6 +48,16 @@ class LocalAnvil:
             time.sleep(0.002)
         return receipt
 
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """The node is there and answers nothing."""
+        assert self._pid, "only for a node that local_anvil started"
+        os.kill(self._pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self._pid, signal.SIGCONT)
+
     @property
     def head(self) -> int:
         return int(self.ask("eth_blockNumber"), 16)
@@ -62,7 +72,7 @@ def local_anvil(*options: str, chain_id: int = CHAIN_ID) -> Iterator[LocalAnvil]
     command += ["--hardfork", "prague", "--order", "fifo", "--accounts", str(DEV_ACCOUNTS)]
     command += ["--slots-in-an-epoch", "1", *options]
     process = subprocess.Popen(command, start_new_session=True)
-    chain = LocalAnvil(f"http://127.0.0.1:{port}")
+    chain = LocalAnvil(f"http://127.0.0.1:{port}", process.pid)
     try:
         deadline = time.monotonic() + 30
         while True:

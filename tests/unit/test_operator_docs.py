@@ -9,7 +9,13 @@ from test_docs import ROOT, table
 
 from oracle.chain.signers import EnvFileSettings, KeystoreSettings, KmsSettings
 from oracle.operator.announce_config import SecondsAnnounce, WeekdaysAnnounce
-from oracle.operator.config import ChainSettings, OperatorConfig, S3Settings, StoreSettings
+from oracle.operator.config import (
+    BridgeSettings,
+    ChainSettings,
+    OperatorConfig,
+    S3Settings,
+    StoreSettings,
+)
 from oracle.operator.metrics import Metrics
 from oracle.operator.server import build
 
@@ -47,7 +53,8 @@ def wrong_defaults(rows: list[list[str]], there: dict[str, FieldInfo]) -> list[s
 
 def test_operator_fields__table__equals_the_configuration() -> None:
     rows = table(OPERATORS, "Configuration")
-    there = fields(OperatorConfig, {"chain": ChainSettings, "store": StoreSettings})
+    sections = {"bridge": BridgeSettings, "chain": ChainSettings, "store": StoreSettings}
+    there = fields(OperatorConfig, sections)
     assert sorted(row[0] for row in rows) == sorted(there)
     assert wrong_defaults(rows, there) == []
     [s3] = [meaning for name, _, meaning in rows if name == "store.s3"]

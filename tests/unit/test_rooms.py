@@ -28,11 +28,15 @@ ROOMS: Mapping[str, frozenset[str]] = {
     "store": frozenset({"settlement"}),
     "chain": frozenset({"settlement", "store"}),
     "evaluation": frozenset({"engine", "store", "settlement", "scoring", "tournaments"}),
-    "operator": frozenset({"chain", "evaluation", "scoring", "store", "settlement", "tournaments"}),
+    "operator": frozenset(
+        {"bridge", "chain", "evaluation", "scoring", "store", "settlement", "tournaments"}
+    ),
     "verification": frozenset({"chain", "evaluation", "store", "settlement", "scoring"}),
-    "devnet": frozenset({"chain", "store", "settlement"}),
+    "bridge": frozenset({"chain", "store"}),
+    "devnet": frozenset({"bridge", "chain", "store", "settlement"}),
     "demo": frozenset(
         {
+            "bridge",
             "devnet",
             "operator",
             "verification",
@@ -46,6 +50,7 @@ ROOMS: Mapping[str, frozenset[str]] = {
     ),
     "cli": frozenset(
         {
+            "bridge",
             "audit",
             "demo",
             "devnet",

@@ -7,7 +7,7 @@ from sqlalchemy import Column, Connection, MetaData, String, Table, inspect, sel
 
 from oracle.errors import RefusedError
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest revision; a database that is there already needs no Alembic to be opened."""
 
 _version = Table("alembic_version", MetaData(), Column("version_num", String(32)))

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from eth_account import Account
+from eth_utils import to_checksum_address
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
@@ -13,7 +14,7 @@ from oracle.chain.drafts import Draft
 from oracle.chain.fees import Fees
 from oracle.chain.keys import load_env_file, new_password, write_keystore
 from oracle.chain.signers import SignerSettings, open_signer
-from oracle.chain.signing import LocalSigner, access_list_of, is_legacy, sign
+from oracle.chain.signing import LocalSigner, access_list_of, is_legacy, rebid, sign
 from oracle.errors import AssayError, InputError, RefusedError
 from oracle.settlement.typed_data import Domain, Submission, message, recover
 
@@ -84,6 +85,31 @@ def test_sign_transaction__gas_price__type_0_same_as_eth_account(
     assert (ours.raw, ours.hash) == (bytes(theirs.raw_transaction), bytes(theirs.hash))
     assert is_legacy(ours.raw)
     assert access_list_of(ours.raw) == []
+
+
+@given(
+    legacy=st.booleans(),
+    to=st.binary(min_size=20, max_size=20),
+    nonce=st.integers(0, 2**40),
+    value=st.integers(0, 10**24),
+    data=st.binary(max_size=100),
+    slots=st.lists(st.binary(min_size=32, max_size=32), max_size=2),
+)
+def test_rebid__signed__only_the_offer_is_another(
+    legacy: bool, to: bytes, nonce: int, value: int, data: bytes, slots: list[bytes]
+) -> None:
+    common = LEGACY | {"nonce": nonce, "value": value, "data": data, "chainId": 2**31}
+    common["to"] = to_checksum_address(to)
+    listed = [{"address": "0x" + "34" * 20, "storageKeys": ["0x" + s.hex() for s in slots]}]
+
+    def offered(fee: int, tip: int) -> dict[str, Any]:
+        if legacy:
+            return common | {"gasPrice": fee}
+        return common | {"maxFeePerGas": fee, "maxPriorityFeePerGas": tip, "accessList": listed}
+
+    signer = LocalSigner(OWN)
+    before, after = (signer.sign_transaction(offered(*offer)) for offer in ((30, 2), (45, 3)))
+    assert signer.sign_transaction(rebid(before.raw, 45, 3)) == after
 
 
 def test_is_legacy__type_2__no() -> None:

@@ -1,0 +1,1 @@
+"""NMR's way between Ethereum (root) and Polygon (child), over Polygon's own bridge."""
