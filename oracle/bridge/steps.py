@@ -169,11 +169,13 @@ class Stepper:
 
     def _require_free(self, transfer: Transfer, account: str, nonce: int) -> None:
         """Refuses a nonce that a transaction of another transfer has which no node knows: the two
-        may be the very same bytes, and the one that is mined would count as both."""
-        for other in self.files.all():
+        may be the very same bytes, and the one that is mined would count as both. A settled
+        transfer counts nothing any more, and sends nothing: what it has left over is of no use."""
+        others = (one for one in self.files.all() if one.id != transfer.id and not one.settled)
+        for other in others:
             for sent in (one for step in other.steps.values() for one in step):
                 taken = (sent.chain_id, sent.sender) == (self.chain_id, account)
-                if taken and sent.nonce >= nonce and other.id != transfer.id:
+                if taken and sent.nonce >= nonce:
                     raise RefusedError(
                         f"transfer {other.id} has a transaction that waits for the same nonce",
                         f"go on with it first: assay bridge resume {other.id}",

@@ -11,7 +11,7 @@ from oracle.bridge.exits import burn_logs, exit_id, exit_proof, is_exited
 from oracle.bridge.record import BridgeRecord
 from oracle.bridge.steps import Stepper
 from oracle.bridge.transfers import Stage, Transfer
-from oracle.chain.rpc import readable
+from oracle.chain.rpc import block, readable
 from oracle.errors import DifferenceError, RefusedError
 
 BURN, EXIT = "burn", "exit"
@@ -100,16 +100,16 @@ class Withdrawals:
             if checkpoint is None:
                 return transfer
             transfer = transfer.at(Stage.CHECKPOINTED, checkpoint.created_at)
-            if not is_exited(
-                self.root.web3, self.record, self._id(burnt, self._place(transfer, burnt))
-            ):
+            id = self._id(burnt, self._place(transfer, burnt))
+            if not is_exited(self.root.web3, self.record, id):
                 return transfer
+            final = block(self.root.web3, "finalized").number
+            settled = is_exited(self.root.web3, self.record, id, final)
             mine = self.root.receipt(transfer, EXIT)
-            if mine is None:
-                return transfer.at(Stage.EXITED)
+            if mine is None:  # somebody else's
+                return transfer.at(Stage.EXITED).put(settled=settled)
             paid = self.root.web3.eth.get_block(mine["blockNumber"])
-            final = self.root.final(paid["number"])
-        return transfer.at(Stage.EXITED, paid["timestamp"]).put(settled=final)
+        return transfer.at(Stage.EXITED, paid["timestamp"]).put(settled=settled)
 
     def _place(self, transfer: Transfer, burnt: Any) -> int:
         """Place of the burn in its receipt."""

@@ -62,13 +62,9 @@ class Ballots:
             for operator, vote, signature in counted
         ]
 
-        def work(connection: Connection) -> None:
-            for row in rows:
-                new = self.database.insert(heard).values(row).on_conflict_do_nothing()
-                connection.execute(new)
-
+        new = self.database.insert(heard).on_conflict_do_nothing()
         if rows:
-            self.database.run(work)
+            self.database.run(lambda connection: connection.execute(new, rows).close())
 
     def heard(self, round_number: int, challenge: bytes) -> list[tuple[str, Vote, bytes]]:
         """Others' votes kept on one matter."""
@@ -89,14 +85,13 @@ class Ballots:
         ]
 
         sealed = {"round": round_number, "digest": digest, "sealed": targets}
+        # Given beside the statement: a statement is remembered with the values in it.
+        page = self.database.insert(drafts).on_conflict_do_nothing()
+        beside = self.database.insert(draft_targets).on_conflict_do_nothing()
 
         def work(connection: Connection) -> None:
-            for row in rows:
-                connection.execute(
-                    self.database.insert(drafts).values(row).on_conflict_do_nothing()
-                )
-            new = self.database.insert(draft_targets).values(sealed)
-            connection.execute(new.on_conflict_do_nothing())
+            connection.execute(page, rows)
+            connection.execute(beside, sealed)
 
         self.database.run(work)
 

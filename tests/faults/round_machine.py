@@ -366,10 +366,11 @@ def held(operator: InProcessOperator) -> Owned:
 
 def growth(sizes: Mapping[int, Owned], tolerated: int = 64 * 1024) -> str:
     """How much an operator grew once it was warm, or "" for no more than noise: from round 100 on,
-    in fewer rounds over their second half."""
+    in fewer rounds over their second half. What took the most of it follows line by line."""
     last = max(sizes)
     first = min(number for number in sizes if number >= min(100, last // 2))
     grown = sizes[last].size - sizes[first].size
     if grown <= tolerated:
         return ""
-    return f"an operator grew by {grown} bytes from round {first} to round {last}"
+    most = (f"\n{more:>9}  {held}" for held, more in sizes[last].grown_since(sizes[first]))
+    return f"an operator grew by {grown} bytes from round {first} to round {last}:" + "".join(most)

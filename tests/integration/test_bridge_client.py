@@ -238,6 +238,38 @@ def test_deposit__an_earlier_one_was_kept_and_not_sent__that_one_first(bench: Be
     assert locks(bench) == 10
 
 
+def test_deposit__exit_kept_and_made_needless_by_a_stranger__not_held_up(bench: Bench) -> None:
+    """The kept exit is of no use to anybody, and nothing sends it any more."""
+    bench.bring_in(20 * NMR)
+    transfer = bench.bridge().withdraw(8 * NMR)
+    bench.chains.checkpoint()
+    bench.killed(STORED, 1, "advance", transfer.id)
+    burn = bench.chains.child_web3.eth.get_transaction_receipt(transfer.sent("burn")[0].hash)  # type: ignore[arg-type]
+    call = bench.chains.manager.functions.exit(bench.chains.exit_of(burn).payload)
+    bench.chains.done(bench.chains.root_web3, call, 20)
+    assert bench.bridge().advance(transfer.id).stage is Stage.EXITED
+    with pytest.raises(RefusedError, match="waits for the same nonce"):
+        bench.bridge().deposit(5 * NMR)
+    bench.chains.root.mine(3)
+    assert bench.bridge().advance(transfer.id).settled
+    assert bench.bridge().deposit(5 * NMR).stage is Stage.LOCKED
+
+
+def test_withdraw__replay_kept_and_made_needless_by_a_stranger__not_held_up(bench: Bench) -> None:
+    bench.bring_in(20 * NMR)
+    role(bench, "revokeRole")
+    transfer = bench.bridge().deposit(5 * NMR)
+    arrive(bench)
+    role(bench, "grantRole")
+    bench.killed(STORED, 1, "advance", transfer.id)
+    [kept] = bench.bridge().files.all()
+    call = bench.chains.state_receiver.functions.replayFailedStateSync(kept.sync)
+    bench.chains.done(bench.chains.child_web3, call, 20)
+    bench.chains.child.mine(3)
+    assert bench.bridge().advance(transfer.id).settled
+    assert bench.bridge().withdraw(NMR).stage is Stage.BURNT
+
+
 def test_deposit__plain_approve_with_an_allowance_there__approved(bench: Bench) -> None:
     """A token like most: any approval replaces any."""
     chains = bench.chains

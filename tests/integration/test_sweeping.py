@@ -8,6 +8,7 @@ from vaulted_chains import BURNER, Vaults, conserved, vaulted_chains
 
 from oracle.bridge.reading import Books
 from oracle.bridge.sweeping import CHILD_SWEEP, EXIT, ROOT_SWEEP, Left, Taken
+from oracle.bridge.vault_burns import VaultBurns
 from oracle.errors import InputError
 
 pytestmark = [pytest.mark.chain, pytest.mark.slow, pytest.mark.xdist_group("bridge")]
@@ -85,6 +86,20 @@ def test_step__older_sweeps_in_spans_of_their_own__all_found(
         taken += steps(sweeper.step())
     assert sum(wei for step, wei in taken if step == EXIT) == 30 * NMR
     assert sum(wei for step, wei in taken if step == ROOT_SWEEP) == 30 * NMR
+
+
+def test_burns__node_behind_the_checkpoint__found_once_it_has_them(vaults: Vaults) -> None:
+    """A node is asked for blocks that it does not have yet, and answers as if they were empty."""
+    chains = vaults.chains
+    burns = VaultBurns(chains.record, chains.child_web3, chains.child.url)
+    vaults.burn(11 * NMR)
+    checkpointed = chains.child_web3.eth.block_number + 2
+    burns.update(checkpointed)
+    assert burns.waiting() == []
+    vaults.sweeper().sweep_child()
+    chains.child.mine(1)
+    burns.update(checkpointed)
+    assert [burn.wei for burn in burns.waiting()] == [11 * NMR]
 
 
 def test_step__not_due__nothing_is_sent(vaults: Vaults) -> None:
