@@ -72,9 +72,10 @@ class Deposits:
         """Makes the bridge's allowance large enough; whether it is, or is no longer needed."""
         account, spender = transfer.account, self.record.root.erc20_predicate
         with readable(self.root.url):
+            # In this order: a block may come between two looks.
+            done = self.root.receipt(transfer, APPROVE) is not None
             allowed = self.token.functions.allowance(account, spender).call()
             locked = self.root.receipt(transfer, LOCK) is not None  # and just used it
-            done = self.root.receipt(transfer, APPROVE) is not None
         if allowed >= transfer.wei or locked:
             return transfer, True
         if done:  # and used by another transfer meanwhile

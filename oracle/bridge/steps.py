@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import rlp
+from eth_utils import keccak
 from web3 import Web3
 from web3.contract.contract import ContractFunction
 from web3.types import TxReceipt
@@ -11,17 +13,24 @@ from web3.types import TxReceipt
 from oracle.bridge.transfers import SentTransaction, Transfer, TransferFiles
 from oracle.chain import fees
 from oracle.chain.drafts import draft, funds_error, require_funds
+from oracle.chain.endpoint import host
 from oracle.chain.fees import Fees
 from oracle.chain.posting import Posted, is_known, post, receipt_of
 from oracle.chain.rpc import block, readable
 from oracle.chain.signing import Signer, rebid
 from oracle.chain.upkeep import STUCK_BLOCKS
-from oracle.errors import InputError, RefusedError
+from oracle.errors import InputError, RefusedError, UnreachableError
 
 SIGNED, STORED, BROADCAST = "step-signed", "step-stored", "step-broadcast"
 """Places between which a crash must do no harm; ``Stepper.at`` is told what was just done."""
 
+SURE_BLOCKS = 32
+"""How far one endpoint's answers may lie apart: often it is many nodes behind one address."""
 _MOST_TIMES_THE_MARKET = 4
+_LOOKED_AT = 64
+"""Blocks; chains that have an endpoint which forgets have no such row of empty ones."""
+_NO_TRANSACTIONS = keccak(rlp.encode(b""))
+"""The root of an empty trie."""
 _PAUSE = 0.01
 
 
@@ -84,10 +93,33 @@ class Stepper:
         return None
 
     def _is_dead(self, sent: Sequence[SentTransaction]) -> bool:
-        """Whether something else used the nonce, in a block that stays."""
-        account = sent[-1].sender
-        used = self.web3.eth.get_transaction_count(account, "finalized")  # type: ignore[arg-type]
-        return used > sent[-1].nonce and not any(is_known(self.web3, one.digest) for one in sent)
+        """Whether something else used the nonce, in a block that stays.
+
+        Raises UnreachableError where the endpoint would not know if it was one of these.
+        """
+        newest, eth = sent[-1], self.web3.eth
+        final = block(self.web3, "finalized").number
+        sure = max(0, min(final, eth.block_number - SURE_BLOCKS))
+        used = eth.get_transaction_count(newest.sender, sure)  # type: ignore[arg-type]
+        if used <= newest.nonce or any(is_known(self.web3, one.digest) for one in sent):
+            return False
+        if self._forgets(sent[0].head):
+            raise UnreachableError(
+                f"{host(self.url)} keeps no transactions as old as {newest.hash}, which may be one",
+                "ask an endpoint that keeps all of them",
+            )
+        return True
+
+    def _forgets(self, number: int) -> bool:
+        """Whether the endpoint does not know a transaction of block ``number``, or of the last one
+        before it that has any: then its silence says nothing of later ones, either."""
+        for place in range(number, max(-1, number - _LOOKED_AT), -1):
+            found = self.web3.eth.get_block(place)
+            if bytes(found["transactionsRoot"]) == _NO_TRANSACTIONS:
+                continue
+            known = found["transactions"]
+            return not known or receipt_of(self.web3, bytes(known[0])) is None  # type: ignore[arg-type]
+        return False
 
     def _tended(self, transfer: Transfer, step: str) -> tuple[Transfer, TxReceipt | None]:
         """Sends again what a node lost, and offers more where that is needed to be mined."""

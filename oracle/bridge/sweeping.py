@@ -29,7 +29,7 @@ from oracle.chain.drafts import FundsError
 from oracle.chain.outbox import PendingError
 from oracle.chain.rpc import block, readable
 from oracle.chain.sender import Sending
-from oracle.errors import InputError, RefusedError
+from oracle.errors import DifferenceError, InputError, RefusedError
 
 CHILD_SWEEP, EXIT, ROOT_SWEEP = "sweep of the child vault", "exit", "sweep of the root vault"
 _FIRST_PAUSE, _LONGEST_PAUSE = 3_600.0, 86_400.0
@@ -49,8 +49,8 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A step that was taken, or, with ``trouble``, was not. ``refused``: by the contract, so that
-    trying again soon is of no use."""
+    """A step that was taken, or, with ``trouble``, was not. ``refused``: by the contract, or there
+    is no proof for it, so that trying again soon is of no use."""
 
     step: str
     wei: int
@@ -133,6 +133,8 @@ def _sent(
         return [replace(step, trouble=error.message)]
     except RefusedError as error:
         return [] if is_done() else [replace(step, trouble=error.message, refused=True)]
+    except DifferenceError as error:  # no proof can be made of this burn, but of others
+        return [replace(step, trouble=error.message, refused=True)]
     return [replace(step, transaction="0x" + bytes(receipt["transactionHash"]).hex())]
 
 
@@ -167,9 +169,8 @@ class Sweeper:
     def step(self) -> list[Taken]:
         """Takes every step that is possible now, one after the other.
 
-        What a contract refuses, or the account cannot pay for, leaves the other steps alone. Raises
-        UnreachableError where an endpoint fails, DifferenceError where the child chain's follows
-        another chain than the checkpoints.
+        What a contract refuses, the account cannot pay for, or the child chain's endpoint gives no
+        proof of leaves the other steps alone. Raises UnreachableError where an endpoint fails.
         """
         return [*self.sweep_child(), *self.exit_burns(), *self.sweep_root()]
 

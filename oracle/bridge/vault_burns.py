@@ -54,6 +54,9 @@ class VaultBurns:
 
     def update(self, until: int) -> None:
         """Reads on up to block ``until``, the last one in a checkpoint."""
+        with readable(self._url):
+            # A node that lies behind answers for blocks it does not have as if they were empty.
+            until = min(until, self._web3.eth.block_number)
         if self._read is None:
             self._read = until + 1, until
         oldest, newest = self._read

@@ -56,8 +56,7 @@ def with_place(function: _F) -> _F:
         "--bridge",
         "file",
         type=click.Path(path_type=Path, dir_okay=False),
-        help="The bridge's record, such as deployments/bridges/mainnet.json.  [default: the "
-        "devnet's]",
+        help="The bridge's record, such as bridge.json.  [default: the devnet's]",
     )
     @click.option("--root-rpc", help="RPC address of the root chain.  [default: the devnet's]")
     @click.option("--child-rpc", help="RPC address of the child chain.  [default: the devnet's]")

@@ -11,9 +11,10 @@ from two_chains import NMR, TwoChains, two_chains
 from web3 import Web3
 
 from oracle.bridge.client import Bridge, Progress
+from oracle.bridge.deposits import APPROVE
 from oracle.bridge.interfaces import CHILD_TOKEN
-from oracle.bridge.steps import BROADCAST, SIGNED, STORED
-from oracle.bridge.transfers import STAGES, Kind, Stage
+from oracle.bridge.steps import BROADCAST, SIGNED, STORED, SURE_BLOCKS, Stepper
+from oracle.bridge.transfers import STAGES, Kind, Stage, Transfer
 from oracle.chain.drafts import FundsError
 from oracle.chain.keys import dev_account
 from oracle.chain.upkeep import STUCK_BLOCKS
@@ -219,9 +220,29 @@ def test_deposit__something_else_used_the_allowance__approved_again(bench: Bench
     amount = (5 * NMR).to_bytes(32, "big")
     lock = chains.manager.functions.depositFor(bench.address, chains.record.root.token, amount)
     chains.done(chains.root_web3, lock, bench.account)
-    chains.root.mine(3)
+    chains.root.mine(SURE_BLOCKS)
     assert bench.bridge().advance(stuck.id).stage is Stage.LOCKED
     assert locks(bench) == 10
+
+
+def test_advance__approval_mined_between_two_looks__locked_all_the_same(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.chains.root.ask("evm_setAutomine", False)
+    bridge = bench.bridge()
+    transfer = bridge.deposit(5 * NMR)
+    assert transfer.stage is Stage.APPROVING
+    look = Stepper.receipt
+
+    def late(self: Stepper, transfer: Transfer, step: str) -> Any:
+        if step == APPROVE:
+            bench.chains.root.ask("evm_setAutomine", True)
+            bench.chains.root.mine(1)
+        return look(self, transfer, step)
+
+    monkeypatch.setattr(Stepper, "receipt", late)
+    assert bridge.advance(transfer.id).stage is Stage.LOCKED
+    assert locks(bench) == 5
 
 
 def test_deposit__an_earlier_one_was_kept_and_not_sent__that_one_first(bench: Bench) -> None:
@@ -366,10 +387,27 @@ def test_advance__kept_transaction_can_never_be_mined__signed_anew_once_that_is_
     assert bench.bridge().advance(transfer.id).stage is Stage.BURNING
     assert bench.on_child() == 19
     bench.chains.child.mine(3)
+    assert bench.bridge().advance(transfer.id).stage is Stage.BURNING, "a node may lie behind"
+    bench.chains.child.mine(SURE_BLOCKS)
     after = bench.bridge().advance(transfer.id)
     assert after.stage is Stage.BURNT
     assert after.sent("burn")[0].hash != transfer.sent("burn")[0].hash
     assert bench.on_child() == 11
+
+
+@pytest.mark.slow
+def test_advance__node_forgot_old_transactions__burns_nothing_again(tmp_path: Path) -> None:
+    """Most nodes keep no more than the last weeks': that they show no trace says nothing then."""
+    with two_chains(1, 137, "--transaction-block-keeper", "200") as chains:
+        bench = Bench(chains, tmp_path)
+        bench.bring_in(20 * NMR)
+        transfer = bench.bridge().withdraw(8 * NMR)
+        chains.child.mine(210)
+        for _ in range(2):
+            with pytest.raises(UnreachableError, match="keeps no transactions as old"):
+                bench.bridge().advance(transfer.id)
+        assert bench.on_child() == 12
+        assert bench.bridge().files.load(transfer.id) == transfer
 
 
 def test_status__killed_before_it_was_sent__sends_nothing(bench: Bench) -> None:
