@@ -39,6 +39,7 @@ _MOST_BYTES: Mapping[str, int] = {
     "eth_getBlockByHash": 16 * _MIB,
     "eth_getTransactionReceipt": 16 * _MIB,
     "eth_getTransactionByHash": 16 * _MIB,
+    "debug_traceTransaction": 64 * _MIB,
 }
 _TO_SEND = ("eth_send", "eth_sign")
 _HASH_DIGITS = 66

@@ -91,8 +91,7 @@ def open_writer(
     reader: PoolReader, key: Path | None, password_file: Path | None, dev: int | None
 ) -> PoolWriter:
     """A writer for the account that the options of ``key_options`` name."""
-    chain = reader.addresses.chain_id, reader.client()
-    signer = signer_for([chain], key, password_file, dev)
+    signer = _signer(reader, key, password_file, dev)
     return PoolWriter(reader, Sender(reader.web3, reader.url, signer))
 
 
@@ -116,6 +115,13 @@ def where(rpc: str | None, pool: str | None) -> tuple[str, str, int | None]:
     record = load_record(folder / "deployment.json")
     topology = load(folder / "topology.json")
     return topology.rpc, record.pool, record.chain_id
+
+
+def _signer(
+    reader: PoolReader, key: Path | None, password_file: Path | None, dev: int | None
+) -> Signer:
+    chain = reader.addresses.chain_id, reader.client()
+    return signer_for([chain], key, password_file, dev)
 
 
 def signer_for(
