@@ -20,15 +20,24 @@ from fault_net import FaultNet
 from fault_rounds import Fault, FaultWorld, Outcome
 
 
+def _pattern(text: str) -> re.Pattern[str]:
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no regular expression: {error}") from None
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="", help="faults whose name has this in it, a pattern")
+    parser.add_argument(
+        "--only", type=_pattern, default=_pattern(""), help="faults whose name matches, a regex"
+    )
     parser.add_argument("--list", action="store_true", help="print the names and do nothing")
     parser.add_argument("--rounds", type=int, help="so many rounds with faults drawn by chance")
     parser.add_argument("--seed", type=int, default=1, help="of the draw")
     parser.add_argument("--keep", type=Path, help="folder for logs and files, kept")
     options = parser.parse_args()
-    chosen = [fault for fault in FAULTS if re.search(options.only, fault.name)]
+    chosen = [fault for fault in FAULTS if options.only.search(fault.name)]
     if options.rounds:
         # Those of one net, which then goes through all the rounds, as long as none spoils it.
         drawn = [fault for fault in chosen if fault.kind == Fault.kind and not fault.spoils]
