@@ -57,7 +57,7 @@ def measure(rounds: int, down: bool) -> list[float]:
     """Seconds from the targets to the finalized commit, by round."""
     timed = Timed()
     with tempfile.TemporaryDirectory(prefix="assay-latency-") as folder:
-        net = FaultNet.in_folder(Path(folder) / "net", Timed.endpoints)
+        net = FaultNet.in_folder(Path(folder) / "net")
         try:
             net.start()
             world = FaultWorld(net)
