@@ -1,6 +1,7 @@
 """The operator's log: JSON lines on standard output, lost rather than in the way of its work."""
 
 import logging
+import os
 import sys
 from contextlib import suppress
 from typing import BinaryIO
@@ -16,12 +17,13 @@ class Lines:
 
     @classmethod
     def on_standard_output(cls) -> "Lines":
-        """Without a buffer, which would hold what cannot be written."""
+        """Without a buffer, which would hold what cannot be written; by a descriptor of its own,
+        since another file gets standard output's number once that is closed."""
         try:
-            number = sys.stdout.fileno()
+            number = os.dup(sys.stdout.fileno())
         except (OSError, ValueError):  # not a file, as in tests
             return cls(sys.stdout.buffer)
-        return cls(open(number, "wb", buffering=0, closefd=False))
+        return cls(open(number, "wb", buffering=0))
 
     def write(self, text: str) -> int:
         with suppress(OSError):

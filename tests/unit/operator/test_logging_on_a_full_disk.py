@@ -33,3 +33,22 @@ def test_log__disk_has_space__one_json_line_for_each_message():
     assert '"level": "warning"' in first
     assert '"event": "endpoint outvoted"' in second
     assert '"level": "warning"' in second
+
+
+def test_log__standard_output_is_closed__lines_go_into_no_other_file(tmp_path: Path) -> None:
+    first, other = tmp_path / "log", tmp_path / "other"
+    program = f"""
+import sys
+import structlog
+from oracle.operator.logs import configure
+sys.stdout = open({str(first)!r}, "w")
+configure()
+number = sys.stdout.fileno()
+sys.stdout.close()
+with open({str(other)!r}, "w") as file:
+    assert file.fileno() == number
+    structlog.get_logger("operator").warning("cycle")
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+    assert other.read_text() == ""
+    assert "cycle" in first.read_text()
