@@ -42,6 +42,8 @@ class Attesting:
         What was written down before a crash is signed as it was then.
         """
         signed = self.context.journal.signed_digest(number, COMMIT)
+        if self.context.signer is None and number in self._said:
+            return
         if signed == BLOCKED:
             self._say_once(number, "signs nothing: what it signed before is not known")
         elif signed is not None:
@@ -55,7 +57,7 @@ class Attesting:
 
     def _publish_and_sign(self, number: int, agreed: Draft) -> None:
         if self.context.signer is None:
-            self._say_once(number, "dry run: would sign")
+            self._say_once(number, "dry run: would sign", digest=agreed.digest.hex())
             return
         folder = self.context.folder(number)
         # What a killed try has left unsigned may be of another state.
@@ -126,7 +128,10 @@ class Attesting:
         """This operator's signed result, or None."""
         return self.attestations(number).of(self.context.address)
 
-    def _say_once(self, number: int, what: str) -> None:
+    def forget_before(self, number: int) -> None:
+        self._said = {n for n in self._said if n >= number}
+
+    def _say_once(self, number: int, what: str, **more: str) -> None:
         if number not in self._said:
             self._said.add(number)
-            _log.warning(what, round=number)
+            _log.warning(what, round=number, **more)

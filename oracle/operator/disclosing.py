@@ -71,18 +71,18 @@ class Disclosing:
                 found[item.key.sha256].append(item.recipient)
         return found
 
-    def left_over(self, before: int) -> list[int]:
-        """Rounds before this one whose folder is still sealed, or not copied, or beside which an
-        answer waits to be put in force: of a time when nobody was there to do it. Looked up once in
-        a process's life."""
+    def left_over(self, since: int, before: int) -> list[int]:
+        """Rounds from ``since`` on and before ``before`` whose folder is still sealed, or not
+        copied, or beside which an answer waits to be put in force: of a time when nobody was there
+        to do it."""
         rounds = self.context.folder(before).parent
         found = {int(path.name.split(".")[1]) for path in rounds.glob(".*.confirm-*")}
         for folder in rounds.glob("*"):
-            if not folder.name.isdecimal():
+            if not folder.name.isdecimal() or not since <= int(folder.name) < before:
                 continue
             if RoundFolder(folder).disclosed() is None or not self._is_copied(folder):
                 found.add(int(folder.name))
-        return sorted(n for n in found if n < before and n not in self._done)
+        return sorted(n for n in found if since <= n < before and n not in self._done)
 
     def _is_copied(self, folder: Path) -> bool:
         if self.mirror is None:

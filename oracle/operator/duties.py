@@ -16,10 +16,10 @@ from oracle.operator.disclosing import Disclosing, Mirror
 from oracle.operator.drafts import Drafts
 from oracle.operator.evidence import EvidenceDesk
 from oracle.operator.failpoints import Failpoint
-from oracle.operator.folders import manifest_digest
 from oracle.operator.following import Following
 from oracle.operator.inputs import Inputs
 from oracle.operator.keeping import Keeping
+from oracle.operator.left_over import LeftOver
 from oracle.operator.progress import Progress
 from oracle.operator.pruning import Pruning
 from oracle.operator.reporting import Reporting
@@ -57,11 +57,11 @@ class Duties:
         self.confirming = Confirming(context, self.attesting, self.sharing, self.desk)
         self.following = Following(context, self.attesting, self.sharing, self.confirming)
         self.disclosing = Disclosing(context, verifiers, mirror)
+        self.left_over = LeftOver(context, self.confirming, self.disclosing)
         self.keeping = Keeping(context)
         self.pruning = Pruning(context, keep_files)
         self.progress = Progress(context, self.attesting, self.disclosing)
         self._last_close: int | None = None
-        self._left_over_before = -1
         self._next_balance = 0.0
 
     # ------------------------------------------------------------------ every cycle
@@ -139,19 +139,6 @@ class Duties:
             self._last_close = self.context.reader.last_close()
         return self.announcing.due(self._last_close, now) is not None
 
-    def disclose_left_over(self, head: int, block: Block) -> None:
-        """Opens what is still sealed of rounds that have ended: when this process begins, and when
-        one ended before it could be opened."""
-        if self._left_over_before == head:
-            return
-        for number in self.disclosing.left_over(head):
-            committed = self.context.reader.committed(number, block.number)
-            if committed is not None:
-                if manifest_digest(self.context.folder(number)) != committed.manifest:
-                    self.confirming.put_in_force(number, committed.manifest)
-                self.disclosing.disclose(number, committed.manifest)
-        self._left_over_before = head
-
     def forget_before(self, number: int) -> None:
         """Drops what is only remembered for rounds before ``number``, which have ended."""
         self.context.forget_before(number)
@@ -161,6 +148,7 @@ class Duties:
             self.inputs,
             self.drafts,
             self.agreeing,
+            self.attesting,
             self.following,
             self.disclosing,
             self.progress,

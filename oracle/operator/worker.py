@@ -99,7 +99,7 @@ class Worker:
         ]
         head, pool = self.duties.progress.pool(block)
         of_pool = self._guarded("pool", self._advance_pool, head, pool, block)
-        self._guarded("left over", self.duties.disclose_left_over, head, block)
+        left_over = self._guarded("left over", self.duties.left_over.make_up, head, block)
         self._guarded("pruning", self.duties.pruning.prune, head, block)
         self.context.observe.ended(head)
         self.duties.forget_before(head)
@@ -107,8 +107,9 @@ class Worker:
             block,
             events,
             # What failed (None) is tried again at once.
-            due=any(one is None or set(one.actions) - _WAITING for one in (*done, of_pool)),
-            busy=any(one is None or one.busy for one in (*done, of_pool)),
+            due=left_over is None
+            or any(one is None or set(one.actions) - _WAITING for one in (*done, of_pool)),
+            busy=bool(left_over) or any(one is None or one.busy for one in (*done, of_pool)),
             wakes_at=wakes_at([self.duties.progress.wakes_at(rounds, block), _pool_wakes(pool)]),
             awaits_targets=tuple(
                 facts.number
