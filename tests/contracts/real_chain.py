@@ -14,7 +14,7 @@ from typing import Any
 
 import boa
 from metering import Slot, Transaction
-from web3 import Web3
+from web3 import HTTPProvider, Web3
 
 from oracle.chain.rpc import connect
 from oracle.devnet.launch import anvil_path
@@ -22,6 +22,7 @@ from oracle.errors import UnreachableError
 
 PORTS = range(28_100, 28_200)
 START_SECONDS = 20
+ANSWER_SECONDS = 180
 GAS_LIMIT = 30_000_000
 PLENTY = 10**24
 
@@ -107,7 +108,9 @@ def _answering(url: str, chain_id: int, process: subprocess.Popen[bytes]) -> Web
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None:
         try:
-            return connect(url, chain_id)
+            connect(url, chain_id)
+            # A trace of every step takes its time on a busy machine.
+            return Web3(HTTPProvider(url, {"timeout": ANSWER_SECONDS}))
         except UnreachableError:
             assert time.monotonic() < deadline, "the chain does not answer"
             time.sleep(0.05)

@@ -235,11 +235,12 @@ def test_mirror_round__manifest__is_put_last(objects: ObjectStore, folder: Path)
 
 
 def test_mirror_round__not_what_was_put__noticed(objects: ObjectStore, folder: Path) -> None:
+    damaged = folder.parent / "damaged"
+    damaged.write_bytes(b"damaged")
+
     class Damaging(Recorded):
         def put(self, path: str, source: Path) -> None:
-            other = folder.parent / "other"
-            other.write_bytes(b"damaged")
-            super().put(path, other if path.endswith("scores.csv") else source)
+            super().put(path, damaged if path.endswith("scores.csv") else source)
 
     with pytest.raises(ObjectError, match=r"scores\.csv is not what was put there"):
         mirror_round(folder, Damaging(objects), KEY)
