@@ -12,7 +12,7 @@ from itertools import pairwise
 from eth_utils import keccak
 from web3 import Web3
 
-from oracle.bridge.interfaces import CHECKPOINT_MANAGER
+from oracle.bridge.contracts import checkpoint_manager
 from oracle.bridge.record import BridgeRecord
 from oracle.errors import UnreachableError
 
@@ -109,14 +109,14 @@ def _header(child: Web3, number: int) -> Header:
 
 def checkpoint(root: Web3, record: BridgeRecord, id: int) -> Checkpoint | None:
     """The checkpoint ``id``, or None if there is none."""
-    manager = root.eth.contract(address=record.root.checkpoint_manager, abi=CHECKPOINT_MANAGER)  # type: ignore[call-overload]
+    manager = checkpoint_manager(root, record)
     tree, start, end, created_at, _ = manager.functions.headerBlocks(id).call()
     return Checkpoint(id, start, end, bytes(tree), created_at) if created_at else None
 
 
 def newest(root: Web3, record: BridgeRecord) -> Checkpoint | None:
     """The newest checkpoint, or None before the first."""
-    manager = root.eth.contract(address=record.root.checkpoint_manager, abi=CHECKPOINT_MANAGER)  # type: ignore[call-overload]
+    manager = checkpoint_manager(root, record)
     id = manager.functions.currentHeaderBlock().call()
     return checkpoint(root, record, id) if id else None
 

@@ -5,7 +5,16 @@ from typing import Any
 from web3 import Web3
 from web3.exceptions import BadFunctionCallOutput, ContractLogicError
 
-from oracle.bridge.interfaces import CHILD_TOKEN, ROOT_CHAIN_MANAGER, ROOT_TOKEN, Abi
+from oracle.bridge.interfaces import (
+    CHECKPOINT_MANAGER,
+    CHILD_TOKEN,
+    ERC20_PREDICATE,
+    ROOT_CHAIN_MANAGER,
+    ROOT_TOKEN,
+    STATE_RECEIVER,
+    STATE_SENDER,
+    Abi,
+)
 from oracle.bridge.record import BridgeRecord
 from oracle.errors import RefusedError
 
@@ -24,6 +33,22 @@ def child_token(web3: Web3, record: BridgeRecord) -> Any:
 
 def root_chain_manager(web3: Web3, record: BridgeRecord) -> Any:
     return contract(web3, record.root.root_chain_manager, ROOT_CHAIN_MANAGER)
+
+
+def state_sender(root: Web3, record: BridgeRecord) -> Any:
+    return contract(root, record.root.state_sender, STATE_SENDER)
+
+
+def state_receiver(child: Web3, record: BridgeRecord) -> Any:
+    return contract(child, record.child.state_receiver, STATE_RECEIVER)
+
+
+def erc20_predicate(root: Web3, record: BridgeRecord) -> Any:
+    return contract(root, record.root.erc20_predicate, ERC20_PREDICATE)
+
+
+def checkpoint_manager(root: Web3, record: BridgeRecord) -> Any:
+    return contract(root, record.root.checkpoint_manager, CHECKPOINT_MANAGER)
 
 
 def require_running(web3: Web3, record: BridgeRecord) -> None:

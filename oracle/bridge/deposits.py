@@ -6,8 +6,12 @@ from typing import Any
 from web3.contract.contract import ContractFunction
 from web3.exceptions import ContractLogicError
 
-from oracle.bridge.contracts import contract, require_running, root_chain_manager, root_token
-from oracle.bridge.interfaces import STATE_RECEIVER
+from oracle.bridge.contracts import (
+    require_running,
+    root_chain_manager,
+    root_token,
+    state_receiver,
+)
 from oracle.bridge.lookback import Lookback, synced_blocks
 from oracle.bridge.record import BridgeRecord
 from oracle.bridge.steps import Stepper
@@ -55,7 +59,7 @@ class Deposits:
 
     def replay(self, id: int) -> ContractFunction:
         """The call that hands a failed state sync to its receiver once more."""
-        receiver = contract(self.child.web3, self.record.child.state_receiver, STATE_RECEIVER)
+        receiver = state_receiver(self.child.web3, self.record)
         with readable(self.child.url):
             state = sync_state(self.child.web3, self.record, id)
         if state is SyncState.PENDING:

@@ -13,7 +13,7 @@ from web3 import Web3
 from web3.types import BlockIdentifier, TxReceipt
 
 from oracle.bridge.checkpoints import Checkpoint, Tree, covering, headers
-from oracle.bridge.interfaces import ROOT_CHAIN_MANAGER
+from oracle.bridge.contracts import root_chain_manager
 from oracle.bridge.receipts import block_receipts, encode_receipt, proof, receipt_trie
 from oracle.bridge.record import BridgeRecord
 from oracle.errors import DifferenceError, InputError, RefusedError
@@ -109,5 +109,5 @@ def exit_proof(
 
 def is_exited(root: Web3, record: BridgeRecord, id: bytes, at: BlockIdentifier = "latest") -> bool:
     """Whether the tokens of exit ``id`` were paid on the root chain, as of block ``at``."""
-    manager = root.eth.contract(address=record.root.root_chain_manager, abi=ROOT_CHAIN_MANAGER)  # type: ignore[call-overload]
+    manager = root_chain_manager(root, record)
     return bool(manager.functions.processedExits(id).call(block_identifier=at))

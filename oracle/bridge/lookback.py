@@ -8,8 +8,7 @@ from eth_utils import to_checksum_address
 from web3 import Web3
 from web3.types import EventData
 
-from oracle.bridge.contracts import contract
-from oracle.bridge.interfaces import ERC20_PREDICATE, STATE_RECEIVER
+from oracle.bridge.contracts import erc20_predicate, state_receiver
 from oracle.bridge.record import BridgeRecord
 from oracle.bridge.syncs import syncs_of
 from oracle.chain.endpoint import host
@@ -68,7 +67,7 @@ class Locked:
 
 def locked_deposits(root: Web3, logs: Lookback, record: BridgeRecord, last: int) -> list[Locked]:
     """The last so many deposits of the record's token, the oldest first."""
-    predicate = contract(root, record.root.erc20_predicate, ERC20_PREDICATE)
+    predicate = erc20_predicate(root, record)
     locks = logs.last(predicate.events.LockedERC20, {"rootToken": record.root.token}, last)
     found, by_transaction = [], dict[bytes, list[Any]]()
     for log in locks:
@@ -102,7 +101,7 @@ def synced_blocks(
 ) -> tuple[dict[int, int], set[int]]:
     """By state-sync id: the child block in which its receiver took it; and those that failed and
     were not replayed. ``since``: the root chain's time at which the first was sent."""
-    receiver = contract(child, record.child.state_receiver, STATE_RECEIVER)
+    receiver = state_receiver(child, record)
     filters = {"stateId": list(syncs)}
     taken, failed = dict[int, int](), set[int]()
     for log in logs.since(receiver.events.StateCommitted, filters, since):

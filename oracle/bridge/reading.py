@@ -23,9 +23,16 @@ from oracle.bridge.conservation import (
     PoolFacts,
     RootFacts,
 )
-from oracle.bridge.contracts import child_token, contract, root_chain_manager, root_token
+from oracle.bridge.contracts import (
+    child_token,
+    contract,
+    erc20_predicate,
+    root_chain_manager,
+    root_token,
+    state_receiver,
+    state_sender,
+)
 from oracle.bridge.exits import exit_id
-from oracle.bridge.interfaces import ERC20_PREDICATE, STATE_RECEIVER, STATE_SENDER
 from oracle.bridge.record import BridgeRecord
 from oracle.bridge.syncs import last_synced, sync_count
 from oracle.chain.abi import abi
@@ -92,9 +99,9 @@ class Books:
         self._root = _Side(root, urls[0], RpcLogs(root, urls[0], []), above)
         self._child = _Side(child, urls[1], RpcLogs(child, urls[1], []), below)
         self._pool = None if reader is None else _Side(child, urls[1], reader.logs, 0)
-        self._sender = contract(root, record.root.state_sender, STATE_SENDER)
-        self._receiver = contract(child, record.child.state_receiver, STATE_RECEIVER)
-        self._predicate = contract(root, record.root.erc20_predicate, ERC20_PREDICATE)
+        self._sender = state_sender(root, record)
+        self._receiver = state_receiver(child, record)
+        self._predicate = erc20_predicate(root, record)
         self._root_token, self._child_token = root_token(root, record), child_token(child, record)
         self._manager = root_chain_manager(root, record)
         self._places: dict[bytes, int] = {}

@@ -3,15 +3,13 @@
 Root is Ethereum, child is Polygon. The format is specified in deployments/README.md.
 """
 
-import json
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from oracle.chain.addresses import Address
-from oracle.errors import InputError
-from oracle.store.artefacts import write_file
+from oracle.store.documents import load_document, save_document
 
 SCHEMA = "assay/bridge/1"
 STATE_RECEIVER = "0x0000000000000000000000000000000000001001"
@@ -71,27 +69,9 @@ class BridgeRecord(_Part):
 
     def save(self, path: Path) -> None:
         """Replaces the file in one step."""
-        text = json.dumps(self.model_dump(by_alias=True, mode="json"), indent=1)
-        try:
-            write_file(path, text.encode() + b"\n")
-        except OSError as error:
-            raise InputError(
-                f"cannot write {path}: {error.strerror}", "name a file you may write"
-            ) from None
+        save_document(path, self)
 
 
 def load_bridge(path: Path) -> BridgeRecord:
     """The record in ``path``; an error names what is wrong with it."""
-    try:
-        parsed: Any = json.loads(path.read_bytes())
-        return BridgeRecord.model_validate(parsed)
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InputError(
-            f"{path} is not a bridge's record: {where + ': ' if where else ''}{first['msg']}"
-        ) from None
-    except ValueError as error:
-        raise InputError(f"{path} is not a bridge's record: {error}") from None
+    return load_document(path, BridgeRecord, "a bridge's record")

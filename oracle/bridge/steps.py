@@ -17,7 +17,7 @@ from oracle.chain.endpoint import host
 from oracle.chain.fees import Fees
 from oracle.chain.posting import Posted, is_known, post, receipt_of
 from oracle.chain.rpc import block, readable
-from oracle.chain.signing import Signer, rebid
+from oracle.chain.signing import Signed, Signer, rebid
 from oracle.chain.upkeep import STUCK_BLOCKS
 from oracle.errors import InputError, RefusedError, UnreachableError
 
@@ -144,21 +144,27 @@ class Stepper:
         newest, signer = sent[-1], self._signing()
         require_funds(self.web3, signer.address, step, newest.gas * offer.max_fee)
         signed = signer.sign_transaction(rebid(newest.data, offer.max_fee, offer.tip))
-        more = SentTransaction(
-            chain_id=self.chain_id,
-            sender=newest.sender,
-            nonce=newest.nonce,
-            hash="0x" + signed.hash.hex(),
-            raw="0x" + signed.raw.hex(),
-            gas=newest.gas,
-            max_fee=offer.max_fee,
-            tip=offer.tip,
-            head=head,
-        )
+        more = self._written(signed, newest.nonce, newest.gas, offer, head)
         transfer = self._kept(transfer.with_sent(step, *sent, more))
         post(self.web3, signed.raw)
         self.at(BROADCAST)
         return transfer, self._awaited(transfer.sent(step))
+
+    def _written(
+        self, signed: Signed, nonce: int, gas: int, offer: Fees, head: int
+    ) -> SentTransaction:
+        """What is kept of a transaction that this account has signed."""
+        return SentTransaction(
+            chain_id=self.chain_id,
+            sender=self._signing().address,
+            nonce=nonce,
+            hash="0x" + signed.hash.hex(),
+            raw="0x" + signed.raw.hex(),
+            gas=gas,
+            max_fee=offer.max_fee,
+            tip=offer.tip,
+            head=head,
+        )
 
     # ------------------------------------------------------------------ something new
 
@@ -173,17 +179,7 @@ class Stepper:
         self._require_free(transfer, signer.address, nonce)
         head = self.web3.eth.block_number
         signed = signer.sign_transaction(made.fields(self.chain_id, nonce, offer))
-        sent = SentTransaction(
-            chain_id=self.chain_id,
-            sender=signer.address,
-            nonce=nonce,
-            hash="0x" + signed.hash.hex(),
-            raw="0x" + signed.raw.hex(),
-            gas=made.gas,
-            max_fee=offer.max_fee,
-            tip=offer.tip,
-            head=head,
-        )
+        sent = self._written(signed, nonce, made.gas, offer, head)
         transfer = self._kept(transfer.with_sent(step, sent))
         answer, words = post(self.web3, signed.raw)
         self.at(BROADCAST)

@@ -7,7 +7,7 @@ from web3 import Web3
 from web3.logs import DISCARD
 from web3.types import BlockIdentifier, EventData, TxReceipt
 
-from oracle.bridge.interfaces import STATE_RECEIVER, STATE_SENDER
+from oracle.bridge.contracts import state_receiver, state_sender
 from oracle.bridge.record import BridgeRecord
 
 
@@ -34,13 +34,13 @@ class StateSync:
 
 def sync_count(root: Web3, record: BridgeRecord, block: BlockIdentifier = "latest") -> int:
     """Id of the last message that had been sent as of ``block``."""
-    sender = root.eth.contract(address=record.root.state_sender, abi=STATE_SENDER)  # type: ignore[call-overload]
+    sender = state_sender(root, record)
     return int(sender.functions.counter().call(block_identifier=block))
 
 
 def state_sync(root: Web3, record: BridgeRecord, id: int, until: int) -> StateSync | None:
     """Message ``id`` if it was sent in a block up to ``until``."""
-    sender = root.eth.contract(address=record.root.state_sender, abi=STATE_SENDER)  # type: ignore[call-overload]
+    sender = state_sender(root, record)
     logs = sender.events.StateSynced().get_logs(
         argument_filters={"id": id}, from_block=record.root.start_block, to_block=until
     )
@@ -49,20 +49,20 @@ def state_sync(root: Web3, record: BridgeRecord, id: int, until: int) -> StateSy
 
 def syncs_of(root: Web3, record: BridgeRecord, receipt: TxReceipt) -> list[StateSync]:
     """The messages that a root chain's transaction sent."""
-    sender = root.eth.contract(address=record.root.state_sender, abi=STATE_SENDER)  # type: ignore[call-overload]
+    sender = state_sender(root, record)
     logs = sender.events.StateSynced().process_receipt(receipt, errors=DISCARD)
     return [_parsed(log) for log in logs if log["address"] == record.root.state_sender]
 
 
 def last_synced(child: Web3, record: BridgeRecord, block: BlockIdentifier = "latest") -> int:
     """Id of the last message that the child chain has seen, taken by its receiver or not."""
-    receiver = child.eth.contract(address=record.child.state_receiver, abi=STATE_RECEIVER)  # type: ignore[call-overload]
+    receiver = state_receiver(child, record)
     return int(receiver.functions.lastStateId().call(block_identifier=block))
 
 
 def sync_state(child: Web3, record: BridgeRecord, id: int) -> SyncState:
     """What became of message ``id``."""
-    receiver = child.eth.contract(address=record.child.state_receiver, abi=STATE_RECEIVER)  # type: ignore[call-overload]
+    receiver = state_receiver(child, record)
     if id > last_synced(child, record):
         return SyncState.PENDING
     kept = receiver.functions.failedStateSyncs(id).call()

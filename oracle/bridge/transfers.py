@@ -15,11 +15,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from oracle.chain.addresses import Address
 from oracle.errors import InputError, RefusedError
 from oracle.store.artefacts import write_file
+from oracle.store.documents import load_document
 
 SCHEMA = "assay/transfer/1"
 _LOCK_SECONDS = 30
@@ -213,17 +214,12 @@ class TransferFiles:
         return self.folder / f"{id}.json"
 
     def _read(self, path: Path) -> Transfer:
-        try:
-            transfer = Transfer.model_validate_json(path.read_bytes())
-        except OSError as error:
-            raise InputError(f"cannot read {path}: {error.strerror}") from None
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise InputError(
-                f"{path} is not a transfer: {where + ': ' if where else ''}{first['msg']}",
-                "look the account's transactions up on both chains before moving the file away",
-            ) from None
+        transfer = load_document(
+            path,
+            Transfer,
+            "a transfer",
+            "look the account's transactions up on both chains before moving the file away",
+        )
         if path.stem != transfer.id or transfer.stage not in (*STAGES[transfer.kind], Stage.FAILED):
             raise InputError(f"{path} is not the file of transfer {transfer.id}")
         return transfer

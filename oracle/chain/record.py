@@ -4,15 +4,14 @@ The format is specified in deployments/README.md. A record exists before its fir
 so it says of each contract whether it is there; ``load_record`` takes finished ones only.
 """
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from oracle.errors import InputError
-from oracle.store.artefacts import write_file
+from oracle.store.documents import load_document, save_document
 
 SCHEMA = "assay/deployment/1"
 TOURNAMENT = ("ModelRegistry", "StakePool", "RoundOracle", "StakeRelay", "StakeLens")
@@ -91,13 +90,7 @@ class DeploymentRecord(_Part):
 
     def save(self, path: Path) -> None:
         """Replaces the file in one step."""
-        text = json.dumps(self.model_dump(by_alias=True, mode="json"), indent=1)
-        try:
-            write_file(path, text.encode() + b"\n")
-        except OSError as error:
-            raise InputError(
-                f"cannot write {path}: {error.strerror}", "name a file you may write"
-            ) from None
+        save_document(path, self)
 
 
 def load_record(path: Path, *, complete: bool = True) -> DeploymentRecord:
@@ -106,16 +99,7 @@ def load_record(path: Path, *, complete: bool = True) -> DeploymentRecord:
     A ``complete`` one is asked for by default: with contracts missing, nothing can be done with it
     but to go on deploying.
     """
-    try:
-        record = DeploymentRecord.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InputError(
-            f"{path} is not a deployment record: {where + ': ' if where else ''}{first['msg']}"
-        ) from None
+    record = load_document(path, DeploymentRecord, "a deployment record")
     missing = [name for name, contract in record.contracts.items() if not contract.is_there]
     if complete and missing:
         raise InputError(

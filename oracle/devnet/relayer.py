@@ -15,7 +15,7 @@ from web3.logs import DISCARD
 from web3.types import BlockData, RPCEndpoint
 
 from oracle.bridge.checkpoints import Checkpoint, Tree, headers, newest
-from oracle.bridge.interfaces import CHECKPOINT_MANAGER, STATE_RECEIVER
+from oracle.bridge.contracts import checkpoint_manager, state_receiver
 from oracle.bridge.record import BridgeRecord
 from oracle.bridge.syncs import StateSync, last_synced, state_sync, sync_count
 from oracle.chain.keys import dev_account
@@ -55,14 +55,8 @@ class Relayer:
         self.validators = Validators.of(settings.validators)
         submitter = LocalSigner(dev_account(settings.validators[0]))
         self._sender = Sender(root, "http://root", submitter)
-        self._receiver = child.eth.contract(
-            address=record.child.state_receiver,
-            abi=STATE_RECEIVER,  # type: ignore[call-overload]
-        )
-        self._manager = root.eth.contract(
-            address=record.root.checkpoint_manager,
-            abi=CHECKPOINT_MANAGER,  # type: ignore[call-overload]
-        )
+        self._receiver = state_receiver(child, record)
+        self._manager = checkpoint_manager(root, record)
 
     # ------------------------------------------------------------------ state syncs
 

@@ -26,7 +26,7 @@ class Ballots:
 
     def cast(self, vote: Vote, signature: bytes) -> None:
         """Keeps a vote; it may be shown from then on. Raises on another one in its step."""
-        row = {**asdict(vote), "step": int(vote.step), "signature": signature}
+        row = _row(vote, signature)
         columns = votes.c
         same = [columns[name] == row[name] for name in ("round", "challenge", "view", "step")]
 
@@ -58,10 +58,8 @@ class Ballots:
         """Keeps others' votes: with those of one that shows them once, operators may have decided,
         and after a restart nobody else could show why."""
         rows = [
-            {**asdict(vote), "step": int(vote.step), "operator": operator, "signature": signature}
-            for operator, vote, signature in counted
+            _row(vote, signature) | {"operator": operator} for operator, vote, signature in counted
         ]
-
         new = self.database.insert(heard).on_conflict_do_nothing()
         if rows:
             self.database.run(lambda connection: connection.execute(new, rows).close())
@@ -126,6 +124,10 @@ class Ballots:
                 connection.execute(delete(table).where(table.c.round < round_number))
 
         self.database.run(work)
+
+
+def _row(vote: Vote, signature: bytes) -> dict[str, Any]:
+    return {**asdict(vote), "step": int(vote.step), "signature": signature}
 
 
 def _vote(row: Row[Any]) -> Vote:

@@ -1,0 +1,36 @@
+"""JSON files of one pydantic model: written in one step, read with an error that says where."""
+
+import json
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from oracle.errors import InputError
+from oracle.store.artefacts import write_file
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+def save_document(path: Path, document: BaseModel) -> None:
+    """Replaces the file in one step."""
+    text = json.dumps(document.model_dump(by_alias=True, mode="json"), indent=1)
+    try:
+        write_file(path, text.encode() + b"\n")
+    except OSError as error:
+        raise InputError(
+            f"cannot write {path}: {error.strerror}", "name a file you may write"
+        ) from None
+
+
+def load_document(path: Path, kind: type[_Model], what: str, fix: str = "") -> _Model:
+    """The document in ``path``; the error for one that is not ``what`` is followed by ``fix``."""
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        said = f"{where + ': ' if where else ''}{first['msg']}"
+        raise InputError(f"{path} is not {what}: {said}", fix) from None
