@@ -19,6 +19,7 @@ from oracle.devnet.topology import ANNOUNCER
 from oracle.errors import UnreachableError
 from oracle.operator.client import put_targets, vaults
 from oracle.operator.failpoints import Failpoint
+from oracle.operator.folders import copied
 from oracle.settlement.receipts import SignedReceipt
 from oracle.settlement.rounds import FLUSH_FROM, Status
 from oracle.settlement.typed_data import Announcement
@@ -130,7 +131,19 @@ class KilledCopying(Killed):
             self.chosen(world, number), lambda text: text + "\n".join(lines)
         )
         self.undo.callback(back)
+        self._copies_what_is_old(world, number)
         super().before(world, number)
+
+    def _copies_what_is_old(self, world: FaultWorld, number: int) -> None:
+        """Earlier rounds go to the new bucket first: it is to die in this round, not in those."""
+        operator = self.chosen(world, number)
+        folders = [world.audit.folder(operator.account.address, old) for old in range(1, number)]
+        world.net.restart_operator(operator)
+        await_until(
+            lambda: all(copied(folder).exists() for folder in folders if folder.exists()),
+            60,
+            f"{operator.name} to copy what is old",
+        )
 
     def watch(self, world: FaultWorld, number: int) -> None:
         if not self.stays_away:
