@@ -60,13 +60,18 @@ def read_all(asking: socket.socket) -> bytes:
     return found
 
 
-def test_answer__nobody_reads_it__the_connection_is_cut_and_its_memory_free(ingest, caplog):
-    with served(ingest, LIMITS) as url, reader(url) as asking:
+def test_answer__too_much_at_work__others_are_told_to_wait(ingest):
+    with served(ingest, replace(LIMITS, sending=600.0)) as url, reader(url) as asking:
         assert asking.recv(1)
         busy = httpx.get(url + PATH)
         assert busy.status_code == 429
         assert "too many answers at work" in busy.json()["error"]["message"]
         assert httpx.get(url + "/healthz").status_code == 200
+
+
+def test_answer__nobody_reads_it__the_connection_is_cut_and_its_memory_free(ingest, caplog):
+    with served(ingest, LIMITS) as url, reader(url) as asking:
+        assert asking.recv(1)
         assert once_there_is_room(url) == FILE
         assert len(read_all(asking)) < SIZE
     assert "ASGI" not in caplog.text
