@@ -21,12 +21,13 @@ from oracle.chain.pool import PoolWriter
 from oracle.chain.sender import Sender
 from oracle.chain.signing import LocalSigner
 from oracle.devnet.topology import ANNOUNCER
-from oracle.errors import AssayError, UnreachableError
+from oracle.errors import AssayError, RefusedError, UnreachableError
 from oracle.operator.client import Sent, submit
 from oracle.settlement.typed_data import SPEC_HASH, Announcement, Domain
 from oracle.settlement.units import MILLIONTH, UNITS_PER_NMR
 
 OPEN_SECONDS, HORIZON = 30, 2
+_LEADS = (2, 8, 30)
 ROUND_SECONDS = 120
 """From a round's targets to its end; without a fault it takes a tenth."""
 
@@ -51,9 +52,15 @@ class Fault:
         world.bring(self, number)
 
     def announced(self, world: "FaultWorld", number: int) -> Announcement:
-        """Has the round announced, opening soon."""
-        opens = world.net.now() + 2
-        return world.announce(number, opens, opens + self.open_seconds)
+        """Has the round announced, opening soon: on a busy machine not before it is mined."""
+        for lead in _LEADS:
+            opens = world.net.now() + lead
+            try:
+                return world.announce(number, opens, opens + self.open_seconds)
+            except RefusedError:
+                if lead == _LEADS[-1]:
+                    raise
+        raise AssertionError
 
     def before(self, world: "FaultWorld", number: int) -> None:
         """Before round ``number`` is announced."""
