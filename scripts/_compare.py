@@ -14,15 +14,17 @@ from typing import Any
 from eth_utils import keccak
 from web3 import Web3
 from web3.contract import Contract
-from web3.exceptions import TransactionNotFound, Web3Exception
+from web3.exceptions import Web3Exception
 from web3.types import EventData
 
 from oracle.chain.record import DeployedContract, DeploymentRecord
 from oracle.settlement.manifest import hex32
-from scripts._compiled import Compiled, hash_of, immutable_values
+from scripts._compiled import Compiled, hash_of
+from scripts._creation import Creations, Finding
 from scripts._plan import abi_type, as_text, differing, human
 
 _WIRES = {
+    "child": "RootsOutbox",
     "pool": "StakePool",
     "oracle": "RoundOracle",
     "registry": "ModelRegistry",
@@ -54,21 +56,6 @@ _WITHOUT_TIMELOCK = {
 """Events that others than the timelock may cause, and what they mean then."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that is not as recorded. ``why`` explains a permitted change."""
-
-    contract: str
-    what: str
-    recorded: str
-    live: str
-    why: str = ""
-
-    def __str__(self) -> str:
-        text = f"{self.contract}: {self.what} is {self.live}, recorded {self.recorded}"
-        return f"{text}; changed since deployment: {self.why}" if self.why else text
-
-
 @dataclass(slots=True)
 class Report:
     """What a comparison at one block found."""
@@ -80,82 +67,51 @@ class Report:
     differences: list[Finding] = field(default_factory=list)
     changes: list[Finding] = field(default_factory=list)
     stand_ins: dict[str, str] = field(default_factory=dict)
+    not_looked_at: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         return {"ok": not self.differences, **asdict(self)}
 
 
-class Comparison:
-    """One deployment, read at one block."""
+class Comparison(Creations):
+    """One deployment, read at one block; what it has on the root chain, at one block of that."""
 
     def __init__(
-        self, web3: Web3, record: DeploymentRecord, compiled: Mapping[str, Compiled]
+        self,
+        web3: Web3,
+        record: DeploymentRecord,
+        compiled: Mapping[str, Compiled],
+        root: Web3 | None = None,
     ) -> None:
-        self.web3, self.record, self.compiled = web3, record, compiled
-        block = web3.eth.get_block("latest")
-        self._block, self._now = block["number"], block["timestamp"]
+        super().__init__(web3, record, compiled, root)
+        self.record = record
+        self._now = web3.eth.get_block(self.heads.home)["timestamp"]
         self.report = Report(
-            record.chain_id, record.tournament, self._block, stand_ins=record.stand_ins
+            record.chain_id,
+            record.tournament,
+            self.heads.home,
+            stand_ins=record.stand_ins,
+            not_looked_at=[name for name in record.contracts if name not in self.within_reach],
         )
         self._contracts = {
-            name: web3.eth.contract(address=contract.address, abi=compiled[name].abi)  # type: ignore[call-overload]
-            for name, contract in record.contracts.items()
+            name: self.web3_of(contract).eth.contract(  # type: ignore[call-overload]
+                address=contract.address, abi=compiled[name].abi
+            )
+            for name, contract in self.within_reach.items()
         }
         self._holders: dict[str, str] = {}
 
     def run(self) -> Report:
         """Compares everything; goes on after a difference, so that all are named."""
-        for name, contract in self.record.contracts.items():
-            self._check_creation(name, contract)
-            self._check_code(name, contract)
+        for name, contract in self.within_reach.items():
+            self.check_creation(name, contract)
+            self.check_code(name, contract)
             self._check_wires(name, contract)
             self._check_answers(name, contract)
         self._check_deployers()
+        self.report.checks += self.checks
+        self.report.differences += self.differences
         return self.report
-
-    def _expect(self, contract: str, what: str, recorded: str, live: str) -> bool:
-        self.report.checks += 1
-        if recorded == live:
-            return True
-        self.report.differences.append(Finding(contract, what, recorded, live))
-        return False
-
-    # ------------------------------------------------------------------ code
-
-    def _check_creation(self, name: str, contract: DeployedContract) -> None:
-        """What was sent, but for the compiler's footer, which changes with every comment."""
-        transaction, artifact = str(contract.transaction), self.compiled[name].artifact
-        try:
-            sent = self.web3.eth.get_transaction(transaction)  # type: ignore[arg-type]
-            made = self.web3.eth.get_transaction_receipt(transaction)  # type: ignore[arg-type]
-        except TransactionNotFound:
-            self._expect(name, "creation", transaction, "unknown to this chain")
-            return
-        self._expect(name, "address made", contract.address, str(made.get("contractAddress")))
-        data, code = bytes(sent["input"]), artifact.code
-        self._expect(name, "creation code", _hash(code), _hash(data[: len(code)]))
-        begin = len(artifact.initcode)
-        arguments = artifact.creation(contract.arguments)[begin:]
-        self._expect(name, "creation arguments", _hash(arguments), _hash(data[begin:]))
-
-    def _check_code(self, name: str, contract: DeployedContract) -> None:
-        """The code on the chain; where only immutables differ, which ones."""
-        compiled = self.compiled[name]
-        values = immutable_values(name, self.record, self.compiled)
-        live = bytes(self.web3.eth.get_code(contract.address, self._block))  # type: ignore[arg-type]
-        expected, size = compiled.code(values), len(compiled.runtime)
-        if len(live) != len(expected) or live[:size] != expected[:size]:
-            self._expect(name, "code", _hash(expected), _hash(live) if live else "none")
-            return
-        for immutable in compiled.immutables:
-            begin = size + immutable.offset
-            there = live[begin : begin + immutable.length]
-            self._expect(
-                name,
-                f"immutable {immutable.name}",
-                "0x" + values[immutable.name].hex(),
-                "0x" + there.hex(),
-            )
 
     # ------------------------------------------------------------------ wires
 
@@ -164,14 +120,12 @@ class Comparison:
         for argument, value in contract.arguments.items():
             if argument in _WIRES:
                 wired = self.record.contracts[_WIRES[argument]].address
-                self._expect(name, f"recorded {argument}", wired, value)
+                self.expect(name, f"recorded {argument}", wired, value)
         pool = self.record.contracts["StakePool"].arguments
-        token = self.record.contracts.get("ChildNmr")
-        shared = {"token": token.address if token else pool["token"]}
-        shared["burn_vault"] = pool["burn_vault"]
-        for argument, value in shared.items():
+        for argument in ("token", "burn_vault"):
             if argument in contract.arguments:
-                self._expect(name, f"recorded {argument}", value, contract.arguments[argument])
+                value = contract.arguments[argument]
+                self.expect(name, f"recorded {argument}", pool[argument], value)
 
     def _check_deployers(self) -> None:
         """No deployer is in any argument or holds any role now."""
@@ -182,7 +136,7 @@ class Comparison:
                 for name, contract in self.record.contracts.items()
                 if deployer in contract.values()
             ]
-            self._expect("deployer", deployer, "no role", ", ".join(roles) or "no role")
+            self.expect("deployer", deployer, "no role", ", ".join(roles) or "no role")
 
     # ------------------------------------------------------------------ answers
 
@@ -210,7 +164,7 @@ class Comparison:
         contract = self._contracts[name]
         try:
             answer = contract.get_function_by_name(function["name"])().call(
-                block_identifier=self._block
+                block_identifier=self.head_of(self.record.contracts[name])
             )
             if function["name"] == "signers":
                 answer = self._in_force(contract, answer)
@@ -220,7 +174,7 @@ class Comparison:
 
     def _in_force(self, contract: Contract, signers: list[str]) -> list[str]:
         """The signers whose word counts for the next announced round."""
-        functions, at = contract.functions, {"block_identifier": self._block}
+        functions, at = contract.functions, {"block_identifier": self.heads.home}
         epoch = functions.latest().call(**at)[3]
         return [s for s in signers if functions.is_signer(s, epoch).call(**at)]
 
@@ -298,7 +252,7 @@ class Comparison:
             types = ",".join(abi_type(i) for i in entry["inputs"])
             kinds[keccak(text=f"{event}({types})")] = contract.events[event]()
         found = []
-        for log in self._logs(record.address, list(kinds), record.block or 0, self._block):
+        for log in self._logs(record.address, list(kinds), record.block or 0, self.heads.home):
             if hex32(log["transactionHash"]) != record.transaction:
                 found.append(kinds[bytes(log["topics"][0])].process_log(log))
         return found
@@ -332,8 +286,3 @@ def _named(item: Mapping[str, Any], value: Any) -> Any:
 
 def _text(what: str, value: Any) -> str:
     return "no answer" if value is None else human(what, value)
-
-
-def _hash(code: bytes) -> str:
-    """Code is told apart by its hash."""
-    return f"keccak {hex32(keccak(code))} of {len(code)} bytes"

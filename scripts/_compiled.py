@@ -7,7 +7,7 @@ values follow from the record alone, so that the whole code is known without run
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from eth_abi import encode
 from eth_utils import keccak
@@ -15,7 +15,7 @@ from vyper.compiler import compile_from_file_input
 from vyper.compiler.input_bundle import FilesystemInputBundle
 from vyper.compiler.settings import Settings
 
-from oracle.chain.record import DeploymentRecord
+from oracle.chain.record import DeployedContract, DeploymentRecord
 from oracle.errors import RefusedError
 from scripts._plan import Artifact, encode_arguments
 
@@ -59,10 +59,11 @@ def compile_contract(name: str, evm_version: str, root: Path = ROOT) -> Compiled
         output_formats=["abi", "bytecode", "bytecode_runtime", "layout"],
     )
     inputs = next(e["inputs"] for e in out["abi"] if e["type"] == "constructor")
+    runtime = bytes.fromhex(out["bytecode_runtime"][2:])
     return Compiled(
         abi=out["abi"],
-        artifact=Artifact(inputs=inputs, initcode=bytes.fromhex(out["bytecode"][2:])),
-        runtime=bytes.fromhex(out["bytecode_runtime"][2:]),
+        artifact=Artifact(inputs, bytes.fromhex(out["bytecode"][2:]), runtime),
+        runtime=runtime,
         immutables=tuple(sorted(_immutables(out["layout"]["code_layout"]), key=lambda i: i.offset)),
     )
 
@@ -76,8 +77,15 @@ def _immutables(layout: Mapping[str, Any]) -> Iterator[Immutable]:
             yield from _immutables(entry)
 
 
+class Recorded(Protocol):
+    """A record of contracts on one chain, and perhaps on another one."""
+
+    @property
+    def contracts(self) -> Mapping[str, DeployedContract]: ...
+
+
 def immutable_values(
-    name: str, record: DeploymentRecord, compiled: Mapping[str, Compiled]
+    name: str, record: Recorded, compiled: Mapping[str, Compiled]
 ) -> dict[str, bytes]:
     """What the immutables of contract ``name`` must be, by their names."""
     found = {}
@@ -89,27 +97,32 @@ def immutable_values(
     return found
 
 
-def _value(
-    immutable: str, name: str, record: DeploymentRecord, compiled: Mapping[str, Compiled]
-) -> bytes:
+def _value(immutable: str, name: str, record: Recorded, compiled: Mapping[str, Compiled]) -> bytes:
     if immutable == "_CHAIN_ID":
-        return encode(["uint256"], [record.chain_id])
+        return encode(["uint256"], [_chain_id(record)])
     if immutable == "_SEPARATOR":
         address = record.contracts[name].address
         return keccak(
             encode(
                 ["bytes32", "bytes32", "bytes32", "uint256", "address"],
-                [_DOMAIN, keccak(text="Assay"), keccak(text="1"), record.chain_id, address],
+                [_DOMAIN, keccak(text="Assay"), keccak(text="1"), _chain_id(record), address],
             )
         )
     argument = immutable.strip("_").lower()
     # StakeLens takes what it knows of its peers from them.
     for holder in (name, "StakePool", "RoundOracle"):
+        if holder not in record.contracts:
+            break
         arguments = record.contracts[holder].arguments
         for item in compiled[holder].artifact.inputs:
             if item["name"] == argument:
                 return encode_arguments([item], {argument: arguments[argument]})
     raise RefusedError(f"{name}: the record says nothing of {immutable}")
+
+
+def _chain_id(record: Recorded) -> int:
+    assert isinstance(record, DeploymentRecord), "a tournament's"
+    return record.chain_id
 
 
 def hash_of(item: Mapping[str, Any], value: Any) -> bytes:

@@ -13,30 +13,29 @@ from eth_abi import encode
 from eth_utils import keccak, to_checksum_address
 from rlp import encode as rlp_encode
 
+from oracle.bridge.record import BridgeRecord
 from oracle.chain.record import TOURNAMENT, Compiler, DeployedContract, DeploymentRecord
-from oracle.devnet.profile import STAND_IN_VAULT, Roles, Rules
-from oracle.errors import RefusedError
+from oracle.devnet.profile import Roles, Rules
+from oracle.errors import InputError, RefusedError
 from oracle.settlement.manifest import hex32
 from oracle.settlement.payout import SCORE_KINDS
 from oracle.settlement.units import MILLIONTH, RATE_ONE, UNITS_PER_NMR, WEI_PER_UNIT
 
-SUPPLY = 11_000_000 * 10**18
-"""Wei of the stand-in token that a local chain gets."""
-SHARED = ("ChildNmr", "Timelock")
+SHARED = ("Timelock",)
 """What several tournaments on one chain may have in common."""
-STAND_INS = {
-    "ChildNmr": "a token without value or bridge, in place of NMR",
-    "BurnVault": "nobody's address: what is sent there stays there and is never burned on Ethereum",
-}
+ROOTS = ("RootsOutbox", "RootsInbox")
+"""What a tournament has besides where there is a bridge; the second is on the root chain."""
 _WEI_PER_NMR = UNITS_PER_NMR * WEI_PER_UNIT
 
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """What a contract is deployed from: its constructor's ABI inputs and its creation code."""
+    """What a contract is deployed from: its constructor's ABI inputs and its creation code; and
+    its code without immutables, where that is needed."""
 
     inputs: Sequence[Mapping[str, Any]]
     initcode: bytes
+    runtime: bytes = b""
 
     @property
     def size(self) -> int:
@@ -79,52 +78,54 @@ def plan(
     *,
     compiler: Compiler,
     commit: str,
+    bridge: BridgeRecord | None = None,
+    root_nonce: int = 0,
 ) -> DeploymentRecord:
     """The record of a deployment that has not begun.
 
-    ``nonce`` is the deployer's next one; ``shared`` are contracts of an earlier deployment that
-    this one uses, of those named in ``SHARED``.
+    ``nonce`` is the deployer's next one, ``root_nonce`` that on the root chain of ``bridge``;
+    ``shared`` are contracts of an earlier deployment that this one uses, of those named in
+    ``SHARED``.
     """
-    token = ["ChildNmr"] if roles.token is None else []
-    names = [name for name in (*token, "Timelock", *TOURNAMENT) if name not in shared]
-    planned = {
-        name: (created_address(deployer, nonce + i), nonce + i) for i, name in enumerate(names)
+    names = [name for name in ("Timelock", *TOURNAMENT) if name not in shared]
+    planned: dict[str, tuple[int, int | None]] = {
+        name: (nonce + i, None) for i, name in enumerate([*names, *ROOTS[: 1 if bridge else 0]])
     }
+    if bridge:
+        planned["RootsInbox"] = root_nonce, bridge.root.chain_id
     addresses = {name: contract.address for name, contract in shared.items()}
-    addresses |= {name: address for name, (address, _) in planned.items()}
-    arguments = _arguments(rules, roles, addresses)
-    stand_ins = {"ChildNmr"} & set(addresses) | (
-        {"BurnVault"} if roles.vault == STAND_IN_VAULT else set()
-    )
+    addresses |= {name: created_address(deployer, n) for name, (n, _) in planned.items()}
+    arguments = _arguments(rules, roles, addresses, bridge)
     contracts = {
         name: DeployedContract(
-            address=address,
+            chain_id=chain,
+            address=addresses[name],
             deployer=deployer,
             nonce=number,
             initcode=hex32(keccak(artifacts[name].initcode)),
             arguments=as_text(arguments[name]),
         )
-        for name, (address, number) in planned.items()
+        for name, (number, chain) in planned.items()
     }
     return DeploymentRecord(
         chain_id=roles.chain_id,
         tournament=rules.number,
         commit=commit,
         compiler=compiler,
-        stand_ins={name: STAND_INS[name] for name in sorted(stand_ins)},
+        stand_ins=bridge.stand_ins if bridge else {},
         contracts=dict(shared) | contracts,
     )
 
 
 def _arguments(
-    rules: Rules, roles: Roles, addresses: Mapping[str, str]
+    rules: Rules, roles: Roles, addresses: Mapping[str, str], bridge: BridgeRecord | None
 ) -> dict[str, dict[str, Any]]:
     """Each constructor's arguments by name. The governor is the timelock from the first block."""
     pool, registry = addresses["StakePool"], addresses["ModelRegistry"]
-    token = roles.token or addresses["ChildNmr"]
-    common = {"token": token, "burn_vault": roles.vault}
-    return {
-        "ChildNmr": {"supply": SUPPLY},
+    _require_settled(roles)
+    common = {"token": roles.token, "burn_vault": roles.burn_vault}
+    roots = _roots_arguments(addresses, bridge) if bridge else {}
+    return roots | {
         "Timelock": roles.timelock.model_dump(),
         "ModelRegistry": {
             "pool": pool,
@@ -133,11 +134,11 @@ def _arguments(
             "reserve_delay": rules.reserve_delay,
         },
         "StakePool": {
-            "token": token,
+            "token": roles.token,
             "oracle": addresses["RoundOracle"],
             "registry": registry,
             "relay": addresses["StakeRelay"],
-            "burn_vault": roles.vault,
+            "burn_vault": roles.burn_vault,
             "clocks": rules.clocks.model_dump(),
         },
         "RoundOracle": {
@@ -158,9 +159,36 @@ def _arguments(
     }
 
 
+def _require_settled(roles: Roles) -> None:
+    """Refuses roles that leave open what a bridge would settle."""
+    for what, found in (
+        ("token", roles.token),
+        ("burn_vault", roles.burn_vault),
+        ("timelock.proposer", roles.timelock.proposer),
+    ):
+        if found is None:
+            raise InputError(
+                f"the roles do not name {what}, and there is no bridge to take it from",
+                "pass --bridge and --root-rpc, or name it in the roles",
+            )
+
+
+def _roots_arguments(
+    addresses: Mapping[str, str], bridge: BridgeRecord
+) -> dict[str, dict[str, Any]]:
+    return {
+        "RootsOutbox": {"oracle": addresses["RoundOracle"]},
+        "RootsInbox": {
+            "checkpoint_manager": bridge.root.checkpoint_manager,
+            "child": addresses["RootsOutbox"],
+            "child_chain": bridge.child.chain_id,
+        },
+    }
+
+
 def check_roles(roles: Roles, deployer: str) -> None:
     """Refuses a deployer that would have a role, or get what is burned."""
-    holders = roles.holders() | {"burn_vault": roles.vault}
+    holders = roles.holders() | {"burn_vault": roles.burn_vault}
     held = [role for role, address in holders.items() if address == deployer]
     if held:
         raise RefusedError(
@@ -175,8 +203,21 @@ def check_fits(record: DeploymentRecord, planned: DeploymentRecord) -> None:
     for field in ("chain_id", "tournament", "compiler", "stand_ins"):
         if getattr(record, field) != getattr(planned, field):
             wrong.append(f"{field} is {getattr(record, field)}, now {getattr(planned, field)}")
-    for name in sorted(set(record.contracts) | set(planned.contracts)):
-        there, here = record.contracts.get(name), planned.contracts.get(name)
+    wrong += misfits(record.contracts, planned.contracts)
+    if wrong:
+        raise RefusedError(
+            "this deployment does not fit its record: " + "; ".join(wrong),
+            "repeat it as it was begun, or name another record to deploy anew",
+        )
+
+
+def misfits(
+    begun: Mapping[str, DeployedContract], planned: Mapping[str, DeployedContract]
+) -> list[str]:
+    """Where contracts of a record are not those that are planned now."""
+    wrong = []
+    for name in sorted(set(begun) | set(planned)):
+        there, here = begun.get(name), planned.get(name)
         if there is None or here is None:
             wrong.append(f"{name} is {'not ' if there is None else ''}in the record only")
             continue
@@ -191,11 +232,7 @@ def check_fits(record: DeploymentRecord, planned: DeploymentRecord) -> None:
             f"{name}: {what} is {_shown(was)}, now {_shown(now)}"
             for what, was, now in differing(there.arguments, here.arguments)
         ]
-    if wrong:
-        raise RefusedError(
-            "this deployment does not fit its record: " + "; ".join(wrong),
-            "repeat it as it was begun, or name another record to deploy anew",
-        )
+    return wrong
 
 
 # ---------------------------------------------------------------------- arguments
@@ -284,7 +321,7 @@ def human(name: str, value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(human(name, item) for item in value)
     group, _, field = name.rpartition(".")
-    if group in ("timing", "clocks") or name == "delay":
+    if group in ("timing", "clocks") or name in ("delay", "reserve_delay"):
         return _duration(int(value))
     if name in _AMOUNTS:
         return f"{_decimal(int(value), _AMOUNTS[name])} NMR"

@@ -1,228 +1,86 @@
 """Deploys tournaments: contracts that know each other as immutables, and a record of each.
 
-A devnet's tournament, and with --fund its money:
+A devnet's tournament, and with --fund the money in its pool's vault:
 
     ape run deploy --network polygon:devnet:http://127.0.0.1:28545 --topology FILE --record FILE
+      --bridge FILE --root-rpc http://127.0.0.1:28546
 
 Tournaments by profile, with one timelock for all of them, a record each in a folder:
 
     ape run deploy --network polygon:mainnet:node --profile deployments/profiles/classic.toml
-      --profile deployments/profiles/crypto.toml --roles FILE --records FOLDER --account ALIAS
+      --profile deployments/profiles/crypto.toml --roles FILE --records FOLDER
+      --bridge deployments/bridges/mainnet.json --root-rpc URL --account ALIAS
 
-The same command goes on where an interrupted one stopped, and sends nothing when all is there.
---dry-run shows what would be done. How it works and how to check the result: docs/deployment.md.
+The burn vault and the governance tunnel are deployed first, on both chains. The same command goes
+on where an interrupted one stopped, and sends nothing when all is there. --dry-run shows what would
+be done. How it works and how to check the result: docs/deployment.md.
 """
 
 import hashlib
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import click
 from ape import accounts, networks, project
 from ape.api import AccountAPI
 from ape.cli import ConnectedProviderCommand
 from web3 import Web3
-from web3.exceptions import ContractLogicError
 
-from oracle.chain.keys import is_dev_address
-from oracle.chain.record import (
-    TOURNAMENT,
-    Compiler,
-    DeployedContract,
-    DeploymentRecord,
-    load_record,
-)
-from oracle.devnet.profile import REAL_CHAINS, Roles, Rules, load_profile, load_roles
+from oracle.bridge.record import ROOT_RPC_VARIABLE, BridgeRecord, load_bridge
+from oracle.chain.fees import market
+from oracle.chain.record import TOURNAMENT, Compiler, load_record
+from oracle.chain.rpc import connect
+from oracle.devnet.profile import REAL_CHAINS, Roles, load_profile, load_roles
 from oracle.devnet.topology import DEPLOYER, load
 from oracle.errors import InputError, RefusedError
+from scripts._deployment import Deployment, Job
 from scripts._money import fund
 from scripts._output import readable_errors
-from scripts._plan import SHARED, Artifact, as_text, check_fits, check_roles, lines, plan
-from scripts._steps import carry_out, check_progress, only_one
-
-_WEI_PER_POL = 10**18
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One tournament to deploy, and the file of its record."""
-
-    rules: Rules
-    record: Path
+from scripts._own_bridge import OWN, OwnBridge, Source
+from scripts._plan import ROOTS, SHARED, Artifact
+from scripts._steps import Site
 
 
 class ApeSigner:
-    """The deployer's account in Ape."""
+    """The deployer's account in Ape, on one chain."""
 
-    def __init__(self, account: AccountAPI, chain_id: int) -> None:
-        self._account, self._chain_id = account, chain_id
+    def __init__(self, account: AccountAPI, web3: Web3) -> None:
+        self._account, self._web3, self._chain_id = account, web3, web3.eth.chain_id
         self.address = str(account.address)
 
     def sign_creation(self, nonce: int, data: bytes) -> bytes:
-        """A raw signed transaction that creates a contract from ``data``; Ape chooses the fees."""
+        """A raw signed transaction that creates a contract from ``data``."""
+        return self._signed(nonce, {"data": data})
+
+    def sign_call(self, nonce: int, to: str, data: bytes) -> bytes:
+        """A raw signed transaction that calls ``to`` with ``data``."""
+        return self._signed(nonce, {"data": data, "to": to})
+
+    def _signed(self, nonce: int, call: dict[str, Any]) -> bytes:
+        # Not by Ape's own estimates: they are those of the chain that it is connected to.
+        gas = self._web3.eth.estimate_gas({"from": self.address, **call})  # type: ignore[typeddict-item]
+        fees = market(self._web3)
+        receiver = {"receiver": call["to"]} if "to" in call else {}
         made = networks.provider.network.ecosystem.create_transaction(
-            data=data, nonce=nonce, sender=self.address, chainId=self._chain_id
+            type=2,
+            chainId=self._chain_id,
+            sender=self.address,
+            nonce=nonce,
+            data=call["data"],
+            value=0,
+            gas=gas + gas // 5,
+            max_fee=fees.max_fee,
+            max_priority_fee=fees.tip,
+            **receiver,
         )
-        signed = self._account.sign_transaction(self._account.prepare_transaction(made))
+        signed = self._account.sign_transaction(made)
         if signed is None:
             raise RefusedError("the transaction was not signed")
         return bytes(signed.serialize_transaction())
-
-
-class Deployment:
-    """Tournaments on one chain by one deployer."""
-
-    def __init__(self, web3: Web3, roles: Roles, account: AccountAPI | None) -> None:
-        self.web3, self.roles = web3, roles
-        self.chain_id = web3.eth.chain_id
-        if roles.chain_id != self.chain_id:
-            raise InputError(
-                f"this is chain {self.chain_id}, the deployment is declared for {roles.chain_id}",
-                "pass --network for the right one",
-            )
-        if account is None:
-            if self.chain_id in REAL_CHAINS:
-                raise RefusedError(
-                    f"chain {self.chain_id} is a real network and the default key is known to all",
-                    "name an account of your own with --account",
-                )
-            account = accounts.test_accounts[DEPLOYER]
-        self.signer = ApeSigner(account, self.chain_id)
-        self._check_people()
-        self.artifacts = compiled()
-        self.compiler = Compiler(
-            version=version("vyper"), evm_version=project.config.vyper.evm_version
-        )
-        self.commit = source_commit()
-
-    def _check_people(self) -> None:
-        check_roles(self.roles, self.signer.address)
-        if self.chain_id not in REAL_CHAINS:
-            return
-        people = self.roles.holders() | {"deployer": self.signer.address}
-        for role, address in people.items():
-            if is_dev_address(address):
-                raise RefusedError(
-                    f"{role} is {address}, whose key is known to everybody; "
-                    f"chain {self.chain_id} is a real network"
-                )
-        for what, address in (("token", self.roles.token), ("burn_vault", self.roles.burn_vault)):
-            if address is None or not self.web3.eth.get_code(address):  # type: ignore[arg-type]
-                raise RefusedError(f"{what} is no contract on chain {self.chain_id}: {address}")
-
-    def prepare(
-        self, job: Job, nonce: int, shared: Mapping[str, DeployedContract]
-    ) -> DeploymentRecord:
-        """The record to carry out: as planned, or as begun by an earlier run and checked."""
-        if self.chain_id in REAL_CHAINS and not job.rules.super_quorum:
-            raise RefusedError(
-                "there is no super-quorum, so a challenge could only void a round, at no cost",
-                f"set super_quorum; chain {self.chain_id} is a real network",
-            )
-        begun = load_record(job.record, complete=False) if job.record.exists() else None
-        if begun:
-            nonce = min(c.nonce for name, c in begun.contracts.items() if name not in shared)
-        planned = plan(
-            job.rules,
-            self.roles,
-            self.artifacts,
-            self.signer.address,
-            nonce,
-            shared,
-            compiler=self.compiler,
-            commit=self.commit,
-        )
-        if begun:
-            check_fits(begun, planned)
-            check_progress(self.web3, begun)
-        return begun or planned
-
-    def shareable(self, record: DeploymentRecord) -> dict[str, DeployedContract]:
-        """What later tournaments on this chain use of an earlier one."""
-        if record.chain_id != self.chain_id:
-            raise InputError(f"--shared is a record of chain {record.chain_id}")
-        timelock = record.contracts["Timelock"].arguments
-        if timelock != as_text(self.roles.timelock.model_dump()):
-            raise InputError(f"the shared timelock has {timelock}, other than the roles say")
-        names = ["Timelock"] + (["ChildNmr"] if self.roles.token is None else [])
-        return {name: record.contracts[name] for name in names if name in record.contracts}
-
-    def run(self, jobs: Sequence[Job], shared: Mapping[str, DeployedContract]) -> None:
-        """Deploys what is missing."""
-        for job in jobs:
-            with only_one(job.record):
-                nonce = self.web3.eth.get_transaction_count(self.signer.address)  # type: ignore[arg-type]
-                record = self.prepare(job, nonce, shared)
-                if record.is_complete:
-                    click.echo(f"{job.record}: all is there, nothing sent")
-                else:
-                    self._check_money(record)
-                    record = carry_out(
-                        self.web3, record, job.record, self.artifacts, self.signer, click.echo
-                    )
-                    click.echo(f"{job.record}: deployed; {self.signer.address} holds no role")
-                shared = shared or self.shareable(record)
-
-    def show(self, jobs: Sequence[Job], shared: Mapping[str, DeployedContract]) -> None:
-        """Prints what `run` would do; sends and writes nothing."""
-        nonce = self.web3.eth.get_transaction_count(self.signer.address)  # type: ignore[arg-type]
-        price, gas = self.web3.eth.gas_price, 0
-        for job in jobs:
-            record = self.prepare(job, nonce, shared)
-            missing = [n for n in _missing(record) if n not in shared]
-            nonce += len(missing)
-            click.echo(f"\ntournament {record.tournament} on chain {record.chain_id}: {job.record}")
-            click.echo(f"  source {record.commit}, vyper {record.compiler.version}")
-            for name, why in record.stand_ins.items():
-                click.echo(f"  stand-in {name}: {why}")
-            for name, contract in record.contracts.items():
-                click.echo(f"\n  {name} {contract.address}")
-                for what, value in lines(contract.arguments):
-                    click.echo(f"    {what:<24}{value}")
-                if name not in missing:
-                    click.echo("    shared" if name in shared else "    is there already")
-                    continue
-                estimate = self._gas(name, contract)
-                gas += estimate
-                click.echo(
-                    f"    {self.artifacts[name].size:,} bytes, nonce {contract.nonce}, "
-                    f"{estimate:,} gas, {_pol(estimate * price)} POL"
-                )
-            shared = shared or self.shareable(record)
-        click.echo(
-            f"\ndeployer {self.signer.address}, holds no role; governor is the timelock\n"
-            f"{gas:,} gas at {price / 10**9:g} gwei: {_pol(gas * price)} POL; dry run, nothing sent"
-        )
-
-    def _gas(self, name: str, contract: DeployedContract) -> int:
-        artifact = self.artifacts[name]
-        call = {"from": self.signer.address, "data": artifact.creation(contract.arguments)}
-        try:
-            return self.web3.eth.estimate_gas(call)  # type: ignore[arg-type]
-        except ContractLogicError:
-            return artifact.gas()  # its constructor reads contracts that are not there yet
-
-    def _check_money(self, record: DeploymentRecord) -> None:
-        """Refuses to begin what the deployer cannot pay for."""
-        gas = sum(self._gas(name, c) for name, c in _missing(record).items())
-        cost = gas * self.web3.eth.gas_price
-        balance = self.web3.eth.get_balance(self.signer.address)  # type: ignore[arg-type]
-        if balance < cost:
-            raise RefusedError(
-                f"{self.signer.address} has {_pol(balance)} POL, the deployment costs {_pol(cost)}"
-            )
-
-
-def _missing(record: DeploymentRecord) -> dict[str, DeployedContract]:
-    return {name: c for name, c in record.contracts.items() if not c.is_there}
-
-
-def _pol(wei: int) -> str:
-    return f"{wei / _WEI_PER_POL:.6f}"
 
 
 # ---------------------------------------------------------------------- sources
@@ -246,13 +104,21 @@ def compiled() -> dict[str, Artifact]:
     """Every contract that a deployment may consist of."""
     compile_afresh()
     found = {}
-    for name in (*SHARED, *TOURNAMENT):
+    for name in (*OWN, *SHARED, *TOURNAMENT, *ROOTS):
         kind = project.get_contract(name).contract_type
         found[name] = Artifact(
             inputs=[i.model_dump(exclude_none=True) for i in kind.constructor.inputs],
             initcode=bytes.fromhex(kind.deployment_bytecode.bytecode.removeprefix("0x")),
+            runtime=bytes.fromhex(kind.runtime_bytecode.bytecode.removeprefix("0x")),
         )
     return found
+
+
+def source() -> Source:
+    """What this checkout deploys."""
+    evm_version = project.config.vyper.evm_version
+    compiler = Compiler(version=version("vyper"), evm_version=evm_version)
+    return Source(compiled(), compiler, source_commit())
 
 
 def source_commit() -> str:
@@ -275,10 +141,17 @@ def source_commit() -> str:
 _File = click.Path(path_type=Path, dir_okay=False)
 
 
-def _account(alias: str | None) -> AccountAPI | None:
-    """An account of Ape's; with its passphrase in the environment it signs without asking."""
+def _account(alias: str | None, chains: set[int]) -> AccountAPI:
+    """An account of Ape's; with its passphrase in the environment it signs without asking.
+    Without a name it is the devnet's deployer, whose key is known to all."""
     if alias is None:
-        return None
+        real = sorted(chains & REAL_CHAINS)
+        if real:
+            raise RefusedError(
+                f"chain {real[0]} is a real network and the default key is known to all",
+                "name an account of your own with --account",
+            )
+        return accounts.test_accounts[DEPLOYER]
     if alias not in accounts.aliases:
         raise InputError(f"Ape has no account {alias}", "see `ape accounts list`")
     account = accounts.load(alias)
@@ -320,6 +193,26 @@ def _jobs(
     return jobs, people
 
 
+def _deployment(
+    web3: Web3, people: Roles, alias: str | None, bridge: Path | None, root_rpc: str | None
+) -> Deployment:
+    """By whom, and with which bridge."""
+    if bridge is not None and root_rpc is None:
+        raise click.UsageError("a bridge is on two chains: pass --root-rpc")
+    record = load_bridge(bridge) if bridge else None
+    account = _account(alias, _ids(web3, record))
+    home, made = Site(web3, ApeSigner(account, web3)), source()
+    if bridge is None or record is None or root_rpc is None:
+        return Deployment(home, people, made)
+    root = connect(root_rpc, record.root.chain_id)
+    own = OwnBridge(bridge, record, Site(root, ApeSigner(account, root)), home, made)
+    return Deployment(home, people, made, own)
+
+
+def _ids(web3: Web3, record: BridgeRecord | None) -> set[int]:
+    return {web3.eth.chain_id} | ({record.root.chain_id} if record else set())
+
+
 @click.command(cls=ConnectedProviderCommand)
 @click.option("--topology", type=_File, help="A devnet's topology (TOML).")
 @click.option("--record", type=_File, help="Record of the devnet's tournament.")
@@ -329,8 +222,15 @@ def _jobs(
 @click.option("--roles", type=_File, help="Who runs the tournaments on this chain (TOML).")
 @click.option("--records", type=click.Path(path_type=Path), help="Folder of the profiles' records.")
 @click.option("--shared", type=_File, help="Record whose timelock is to be used.")
+@click.option("--bridge", type=_File, help="Record of the bridge that brings the token.")
+@click.option(
+    "--root-rpc",
+    envvar=ROOT_RPC_VARIABLE,
+    help="RPC address of the bridge's root chain.",
+    show_envvar=True,
+)
 @click.option("--account", help="Ape account that deploys; must be named on real chains.")
-@click.option("--fund", "with_money", is_flag=True, help="Fund the devnet too.")
+@click.option("--fund", "with_money", is_flag=True, help="Fill the pool's vault of a devnet too.")
 @click.option("--dry-run", is_flag=True, help="Show the plan, send nothing.")
 def cli(
     topology: Path | None,
@@ -339,6 +239,8 @@ def cli(
     roles: Path | None,
     records: Path | None,
     shared: Path | None,
+    bridge: Path | None,
+    root_rpc: str | None,
     account: str | None,
     with_money: bool,
     dry_run: bool,
@@ -348,11 +250,11 @@ def cli(
         raise click.UsageError("--fund is for a devnet's tournament")
     with readable_errors() as web3:
         jobs, people = _jobs(topology, record, profiles, records, roles)
-        deployment = Deployment(web3, people, _account(account))
-        common = deployment.shareable(load_record(shared)) if shared else {}
+        deployment = _deployment(web3, people, account, bridge, root_rpc)
+        common = deployment.shareable(load_record(shared), people) if shared else {}
         if dry_run:
-            deployment.show(jobs, common)
+            deployment.show(jobs, common, click.echo)
             return
-        deployment.run(jobs, common)
+        deployment.run(jobs, common, click.echo)
         if with_money:
             fund(load(topology), load_record(jobs[0].record))

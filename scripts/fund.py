@@ -1,4 +1,4 @@
-"""Gives a devnet its NMR: to the stakers and to the pool's vault. Gas money is there from genesis.
+"""Fills the vault of a devnet's pool from what the deployer has there.
 
 ape run fund --network polygon:devnet:http://127.0.0.1:28545 --topology FILE --record FILE
 
@@ -23,7 +23,7 @@ from scripts._output import readable_errors
 )
 @click.option("--record", type=click.Path(path_type=Path), required=True, help="Deployment record.")
 def cli(topology_file: Path | None, record: Path) -> None:
-    """Fund stakers, operators and the vault of a devnet."""
+    """Fill the vault of a devnet's pool."""
     with readable_errors() as web3:
         if web3.eth.chain_id in REAL_CHAINS:
             raise RefusedError("this is a real network; funding is for devnets only")

@@ -109,6 +109,6 @@ def bridge_contracts(record: BridgeRecord) -> dict[str, str]:
         "FxChild": record.child.fx_child,
         "the burn vault": record.burn_vault,
         "GovChild": record.gov_child,
-        "RootsOutbox": record.roots_outbox,
     }
-    return {address: name for name, address in named.items() if address is not None}
+    found = {address: name for name, address in named.items() if address is not None}
+    return found | {roots.outbox: "RootsOutbox" for roots in record.roots.values()}

@@ -52,6 +52,8 @@ _ERC20 = [
 ]
 _ROLES = [
     _view("hasRole(bytes32 role,address account)", "bool"),
+    _view("getRoleMemberCount(bytes32 role)", "uint256"),
+    _view("getRoleMember(bytes32 role,uint256 index)", "address"),
     _call("grantRole(bytes32 role,address account)"),
 ]
 
@@ -132,3 +134,5 @@ FX_CHILD: Abi = [_view("fxRoot()", "address")]
 
 PROXY: Abi = [_view("proxyOwner()", "address"), _view("implementation()", "address")]
 """Every contract of the portal stands behind one."""
+
+OWNED: Abi = [_view("owner()", "address")]

@@ -28,11 +28,13 @@ class _Part(BaseModel):
 class DeployedContract(_Part):
     """One contract. ``arguments`` are the constructor's, by name, numbers as decimal text.
 
+    ``chain_id`` says where it is if that is not the record's chain.
     ``deployer`` and ``nonce`` fix ``address``. ``initcode`` is the hash of the creation code
     without arguments. ``transaction`` and ``block`` are null until the contract is there; ``sent``
     are the transactions that may have made it meanwhile.
     """
 
+    chain_id: int | None = None
     address: str = _Address
     deployer: str = _Address
     nonce: int = Field(ge=0)

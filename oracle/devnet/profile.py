@@ -9,7 +9,6 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from eth_utils import keccak, to_checksum_address
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from oracle.chain.addresses import Address
@@ -22,8 +21,8 @@ REAL_CHAINS = frozenset({1, 137, 11155111, 80002})
 MAX_DELAY = 90 * 86_400
 """Longest delay of the timelock contract, seconds."""
 
-STAND_IN_VAULT = to_checksum_address(keccak(text="assay devnet burn vault")[12:])
-"""Nobody's address, in place of a burn vault that is not there yet."""
+MAX_TUNNEL_DELAY = 30 * 86_400
+"""Longest delay of GovChild, seconds."""
 
 
 class Part(BaseModel):
@@ -131,17 +130,26 @@ class Profile(Rules):
     operators: int = Field(ge=2, le=16)
 
 
-class TimelockRoles(Part):
-    """Who changes things through the timelock, and how long before everybody sees it, seconds."""
+class TunnelRoles(Part):
+    """Who governs from the root chain, and how many seconds each command waits on the child chain
+    before it can be executed."""
 
-    proposer: Address
+    governor: Address
+    delay: int = Field(ge=1, le=MAX_TUNNEL_DELAY)
+
+
+class TimelockRoles(Part):
+    """Who changes things through the timelock, and how long before everybody sees it, seconds.
+    Without a ``proposer`` it is the tunnel's end on the child chain."""
+
+    proposer: Address | None = None
     canceller: Address
     delay: int = Field(ge=1, le=MAX_DELAY)
 
 
 class Roles(Part):
-    """Who runs tournaments on one chain; local chains may do without token and burn vault, and
-    get stand-ins."""
+    """Who runs tournaments on one chain. Token and burn vault are the bridge's where there is
+    one."""
 
     chain_id: int = Field(ge=1, lt=2**32)
     token: Address | None = None
@@ -150,20 +158,19 @@ class Roles(Part):
     guardian: Address
     operators: tuple[Address, ...] = Field(min_length=2, max_length=16)
     timelock: TimelockRoles
-
-    @property
-    def vault(self) -> str:
-        """The burn vault or its stand-in."""
-        return self.burn_vault or STAND_IN_VAULT
+    tunnel: TunnelRoles | None = None
 
     def holders(self) -> dict[str, str]:
         """Every address that may do something, by what it is."""
         named = {
             "announcer": self.announcer,
             "guardian": self.guardian,
-            "timelock.proposer": self.timelock.proposer,
             "timelock.canceller": self.timelock.canceller,
         }
+        if self.timelock.proposer is not None:
+            named["timelock.proposer"] = self.timelock.proposer
+        if self.tunnel is not None:
+            named["tunnel.governor"] = self.tunnel.governor
         return named | {f"operators.{i}": a for i, a in enumerate(self.operators)}
 
     def check(self) -> None:
@@ -172,10 +179,15 @@ class Roles(Part):
             if self.operators.count(address) > 1:
                 raise InputError(f"operators: {address} stands more than once")
         for role, address in self.holders().items():
-            if address in (self.token, self.vault):
+            if address in (self.token, self.burn_vault):
                 raise InputError(f"{role} is {address}, which is the token or the burn vault")
-        if self.token == self.vault:
+        if self.token is not None and self.token == self.burn_vault:
             raise InputError("the token and the burn vault are the same address")
+        if self.timelock.proposer is None and self.tunnel is None:
+            raise InputError(
+                "nobody could propose anything to the timelock",
+                "name timelock.proposer, or [tunnel] with a governor on the root chain",
+            )
 
 
 def exact(value: Decimal, scale: int, what: str) -> int:

@@ -30,7 +30,18 @@ def load_document(path: Path, kind: type[_Model], what: str, fix: str = "") -> _
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        said = f"{where + ': ' if where else ''}{first['msg']}"
-        raise InputError(f"{path} is not {what}: {said}", fix) from None
+        raise InputError(f"{path} is not {what}: {_said(error)}", fix) from None
+
+
+def _said(error: ValidationError) -> str:
+    """The first thing that is wrong; of what is missing, everything."""
+    found = error.errors()
+    missing = [_where(part["loc"]) for part in found if part["type"] == "missing"]
+    if missing:
+        return f"{', '.join(missing)}: Field required"
+    where = _where(found[0]["loc"])
+    return f"{where + ': ' if where else ''}{found[0]['msg']}"
+
+
+def _where(place: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in place)

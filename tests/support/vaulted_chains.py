@@ -4,13 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from eth_abi import encode
-from eth_utils import keccak, to_checksum_address
 from in_process_tournament import artifact
 from two_chains import LEGACY, NMR, TwoChains, two_chains
 from web3 import Web3
 from web3.contract import Contract
 
+from oracle.bridge import vault
 from oracle.bridge.conservation import Facts, check
 from oracle.bridge.reading import Books, together
 from oracle.bridge.sweeping import Side, Sweeper
@@ -20,22 +19,17 @@ from oracle.chain.sender import Sender
 from oracle.chain.signing import LocalSigner
 from oracle.devnet.artifacts import portal_artifacts
 
-FACTORY = to_checksum_address("0x4e59b44847b379578588920ca78fbf26c0b4956c")
-SALT = keccak(text="assay burn vault 1")
 BURNER, KEEPER = 20, 21
 """Development accounts: who sends what is burnt to the vault, as a pool does; who sweeps."""
 
 
-def vault_initcode(chains: TwoChains) -> bytes:
+def initcode_of(chains: TwoChains) -> bytes:
     """The same on both chains."""
-    record = chains.record
-    values = [record.root.chain_id, record.root.token, record.child.chain_id, record.child.token]
-    return artifact("BurnVault").initcode + encode(["uint256", "address"] * 2, values)
+    return vault.vault_initcode(artifact("BurnVault").initcode, chains.record)
 
 
 def vault_address(chains: TwoChains) -> str:
-    digest = keccak(b"\xff" + bytes.fromhex(FACTORY[2:]) + SALT + keccak(vault_initcode(chains)))
-    return str(to_checksum_address(digest[12:]))
+    return vault.vault_address(initcode_of(chains))
 
 
 def deploy_vault(chains: TwoChains, web3: Web3, account: int = KEEPER) -> Any:
@@ -43,8 +37,8 @@ def deploy_vault(chains: TwoChains, web3: Web3, account: int = KEEPER) -> Any:
     signer = dev_account(account)
     fields = {
         "from": signer.address,
-        "to": FACTORY,
-        "data": "0x" + (SALT + vault_initcode(chains)).hex(),
+        "to": vault.FACTORY,
+        "data": "0x" + vault.vault_call(initcode_of(chains)).hex(),
         "gas": 3_000_000,
         "value": 0,
         "nonce": web3.eth.get_transaction_count(signer.address),

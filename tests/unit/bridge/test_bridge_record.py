@@ -84,3 +84,37 @@ def test_load__no_record_at_all__is_an_error_for_people(tmp_path: Path, text: st
 def test_load__no_file__names_it(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"cannot read .*none\.json"):
         load_bridge(tmp_path / "none.json")
+
+
+def test_load__several_fields_missing__all_are_named(tmp_path: Path) -> None:
+    changed = fields()
+    del changed["root"]["token"], changed["child"]["token"]
+    with pytest.raises(InputError, match=r"root\.token, child\.token: Field required"):
+        load_bridge(written(tmp_path, changed))
+
+
+def test_put__contract_of_the_tunnel__others_and_the_original_stay(tmp_path: Path) -> None:
+    contract = {
+        "address": B,
+        "deployer": A,
+        "nonce": 3,
+        "initcode": "0x" + "00" * 32,
+        "arguments": {"delay": "5"},
+    }
+    deployment = {
+        "commit": "unknown",
+        "compiler": {"version": "0.4.3", "evm_version": "prague"},
+        "vault": {"address": MIXED, "initcode": "0x" + "11" * 32},
+        "contracts": {"GovRoot": contract | {"chain_id": 1}, "GovChild": contract},
+    }
+    record = BridgeRecord.model_validate(fields() | {"deployment": deployment})
+    changed = record.put("GovRoot", transaction="0x12", block=7)
+    assert changed.contracts["GovRoot"].is_there
+    assert not record.contracts["GovRoot"].is_there
+    assert changed.contracts["GovChild"] == record.contracts["GovChild"]
+    changed.save(tmp_path / "bridge.json")
+    assert load_bridge(tmp_path / "bridge.json") == changed
+
+
+def test_contracts__nothing_deployed_yet__none() -> None:
+    assert BridgeRecord.model_validate(fields()).contracts == {}

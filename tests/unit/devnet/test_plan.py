@@ -5,12 +5,14 @@ from typing import Any
 import pytest
 from eth_abi import decode
 
+from oracle.bridge.record import BridgeRecord
 from oracle.chain.keys import dev_account
 from oracle.chain.record import TOURNAMENT, Compiler, DeploymentRecord
-from oracle.devnet.profile import STAND_IN_VAULT, Roles
+from oracle.devnet.profile import Roles
 from oracle.devnet.topology import load
-from oracle.errors import RefusedError
+from oracle.errors import InputError, RefusedError
 from scripts._plan import (
+    ROOTS,
     SHARED,
     Artifact,
     as_text,
@@ -24,11 +26,34 @@ from scripts._plan import (
 )
 
 DEPLOYER = dev_account(0).address
-RULES, ROLES = load().tournament, load().roles()
-ARTIFACTS = {name: Artifact(inputs=[], initcode=name.encode()) for name in (*SHARED, *TOURNAMENT)}
+TOKEN, VAULT = dev_account(50).address, dev_account(51).address
+RULES, ROLES = load().tournament, load().roles(TOKEN, VAULT)
+ARTIFACTS = {
+    name: Artifact(inputs=[], initcode=name.encode()) for name in (*SHARED, *TOURNAMENT, *ROOTS)
+}
+AT = dev_account(52).address
+BRIDGE = BridgeRecord.model_validate(
+    {
+        "schema": "assay/bridge/1",
+        "name": "test",
+        "root": {
+            "chain_id": 1,
+            "token": AT,
+            "root_chain_manager": AT,
+            "erc20_predicate": AT,
+            "state_sender": AT,
+            "checkpoint_manager": dev_account(53).address,
+            "fx_root": AT,
+        },
+        "child": {"chain_id": 137, "token": TOKEN, "child_chain_manager": AT, "fx_child": AT},
+        "stand_ins": {"StateSender": "a stand-in"},
+    }
+)
 
 
-def planned(roles: Roles = ROLES, nonce: int = 5, **shared: Any) -> DeploymentRecord:
+def planned(
+    roles: Roles = ROLES, nonce: int = 5, bridge: BridgeRecord | None = None, **shared: Any
+) -> DeploymentRecord:
     return plan(
         RULES,
         roles,
@@ -38,6 +63,8 @@ def planned(roles: Roles = ROLES, nonce: int = 5, **shared: Any) -> DeploymentRe
         shared,
         compiler=Compiler(version="0.4.3", evm_version="prague"),
         commit="unknown",
+        bridge=bridge,
+        root_nonce=3,
     )
 
 
@@ -49,12 +76,12 @@ def test_created_address__known_deployment__the_same() -> None:
 
 def test_plan__devnet__in_order_from_the_nonce_on() -> None:
     record = planned()
-    assert list(record.contracts) == ["ChildNmr", "Timelock", *TOURNAMENT]
+    assert list(record.contracts) == ["Timelock", *TOURNAMENT]
     for i, contract in enumerate(record.contracts.values()):
         assert (contract.deployer, contract.nonce) == (DEPLOYER, 5 + i)
         assert contract.address == created_address(DEPLOYER, 5 + i)
         assert not contract.is_there
-    assert set(record.stand_ins) == {"ChildNmr", "BurnVault"}
+    assert record.stand_ins == {}
 
 
 def test_plan__wires__are_the_plans_own_addresses() -> None:
@@ -62,29 +89,52 @@ def test_plan__wires__are_the_plans_own_addresses() -> None:
     at = {name: contract.address for name, contract in contracts.items()}
     pool, oracle = contracts["StakePool"].arguments, contracts["RoundOracle"].arguments
     assert (pool["oracle"], pool["registry"]) == (at["RoundOracle"], at["ModelRegistry"])
-    assert (pool["relay"], pool["token"]) == (at["StakeRelay"], at["ChildNmr"])
+    assert (pool["relay"], pool["token"]) == (at["StakeRelay"], TOKEN)
     assert oracle["governor"] == at["Timelock"]
-    assert pool["burn_vault"] == oracle["burn_vault"] == STAND_IN_VAULT
+    assert pool["burn_vault"] == oracle["burn_vault"] == VAULT
     for name in ("ModelRegistry", "RoundOracle", "StakeRelay", "StakeLens"):
         assert contracts[name].arguments["pool"] == at["StakePool"]
 
 
-def test_plan__own_token_and_vault__no_stand_in() -> None:
-    token, vault = dev_account(50).address, dev_account(51).address
-    record = planned(ROLES.model_copy(update={"token": token, "burn_vault": vault}))
-    assert "ChildNmr" not in record.contracts
-    assert record.stand_ins == {}
-    assert record.contracts["StakePool"].arguments["token"] == token
+def test_plan__with_a_bridge__roots_are_carried_between_the_chains() -> None:
+    record = planned(bridge=BRIDGE)
+    assert list(record.contracts) == ["Timelock", *TOURNAMENT, "RootsOutbox", "RootsInbox"]
+    outbox, inbox = record.contracts["RootsOutbox"], record.contracts["RootsInbox"]
+    assert (outbox.chain_id, outbox.nonce) == (None, 5 + 6)
+    assert outbox.arguments == {"oracle": record.contracts["RoundOracle"].address}
+    assert (inbox.chain_id, inbox.nonce, inbox.address) == (1, 3, created_address(DEPLOYER, 3))
+    assert inbox.arguments == {
+        "checkpoint_manager": dev_account(53).address,
+        "child": outbox.address,
+        "child_chain": "137",
+    }
+    assert record.stand_ins == {"StateSender": "a stand-in"}
 
 
-def test_plan__shared_timelock_and_token__not_deployed_again() -> None:
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"token": None}, "do not name token"),
+        ({"burn_vault": None}, "do not name burn_vault"),
+        (
+            {"timelock": ROLES.timelock.model_copy(update={"proposer": None})},
+            "do not name timelock.proposer",
+        ),
+    ],
+    ids=["token", "vault", "proposer"],
+)
+def test_plan__what_a_bridge_would_settle_is_open__refused(change: Any, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        planned(ROLES.model_copy(update=change))
+
+
+def test_plan__shared_timelock__not_deployed_again() -> None:
     first = planned()
     shared = {name: first.contracts[name] for name in SHARED}
     second = planned(nonce=12, **shared)
     assert {name: second.contracts[name] for name in SHARED} == shared
     assert second.contracts["ModelRegistry"].nonce == 12
     assert second.contracts["RoundOracle"].arguments["governor"] == shared["Timelock"].address
-    assert second.contracts["StakePool"].arguments["token"] == shared["ChildNmr"].address
 
 
 def test_plan__deployer__is_in_no_argument() -> None:
@@ -100,7 +150,7 @@ def test_check_roles__deployer_has_one__refused_by_name(role: str) -> None:
 
 def test_check_roles__deployer_is_paid_what_is_burned__refused() -> None:
     with pytest.raises(RefusedError, match="would be burn_vault"):
-        check_roles(ROLES, STAND_IN_VAULT)
+        check_roles(ROLES, VAULT)
 
 
 def test_check_roles__nobodys_deployer__passes() -> None:
@@ -168,6 +218,7 @@ def test_differing__nested__each_by_its_path() -> None:
     ("name", "value", "shown"),
     [
         ("delay", "604800", "7 d"),
+        ("reserve_delay", "60", "1 min"),
         ("timing.gap", "72000", "20 h"),
         ("clocks.pause", "90061", "1 d 1 h 1 min 1 s"),
         ("fee", "100000000000000000", "0.1 NMR"),

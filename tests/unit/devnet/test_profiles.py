@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from oracle.chain.keys import dev_account
-from oracle.devnet.profile import STAND_IN_VAULT, Profile, Roles, load_profile, load_roles
+from oracle.devnet.profile import Profile, Roles, load_profile, load_roles
 from oracle.devnet.topology import load
 from oracle.errors import InputError
 from oracle.settlement.payout import SCORE_KINDS
@@ -138,9 +138,16 @@ MIXED = dev_account(9).address
         (lambda r: r.update(owner=MIXED), "owner: Extra inputs"),
         (lambda r: r["operators"].append(r["operators"][0]), "operators: .* more than once"),
         (lambda r: r.update(token=r["guardian"]), "guardian is .* token or the burn vault"),
-        (lambda r: r.update(announcer=STAND_IN_VAULT), "announcer is .* token or the burn vault"),
+        (lambda r: r.update(burn_vault=r["announcer"]), "announcer is .* token or the burn vault"),
         (lambda r: r.update(token=MIXED, burn_vault=MIXED), "the same address"),
         (lambda r: r["timelock"].update(delay=0), r"timelock\.delay: "),
+        (
+            lambda r: (r["timelock"].update(proposer=None), r.update(tunnel=None)),
+            "nobody could propose anything to the timelock",
+        ),
+        (lambda r: r.update(tunnel={"governor": MIXED, "delay": 0}), r"tunnel\.delay: "),
+        (lambda r: r.update(tunnel={"governor": MIXED, "delay": 30 * DAY + 1}), r"tunnel\.delay: "),
+        (lambda r: r.update(token=MIXED, tunnel={"governor": MIXED, "delay": 1}), "governor is "),
         (lambda r: r["timelock"].update(delay=90 * DAY + 1), r"timelock\.delay: "),
     ],
 )
@@ -158,10 +165,22 @@ def test_load_roles__lower_case__becomes_the_checksum(tmp_path: Path) -> None:
     assert load_roles(path).guardian == MIXED
 
 
-def test_roles__of_the_default_topology__accounts_6_and_7_and_a_named_stand_in() -> None:
+def test_load_roles__tunnel_and_no_proposer__taken(tmp_path: Path) -> None:
+    def change(roles: dict[str, Any]) -> None:
+        roles["timelock"].pop("proposer")
+        roles["tunnel"] = {"governor": MIXED, "delay": 30 * DAY}
+
+    roles = load_roles(_written(tmp_path, PEOPLE, change))
+    assert roles.timelock.proposer is None
+    assert roles.holders()["tunnel.governor"] == MIXED
+
+
+def test_roles__of_the_default_topology__accounts_6_and_7() -> None:
     roles: Roles = load().roles()
     assert roles.guardian == roles.timelock.canceller == dev_account(6).address
     assert roles.timelock.proposer == dev_account(7).address
     assert roles.timelock.delay == 7 * DAY
-    assert (roles.burn_vault, roles.vault) == (None, STAND_IN_VAULT)
+    assert (roles.token, roles.burn_vault) == (None, None)
+    assert roles.tunnel is not None
+    assert roles.tunnel.governor == dev_account(7).address
     assert dev_account(0).address not in roles.holders().values()
