@@ -28,6 +28,7 @@ _COMMANDS = {
     "bridge": "take NMR from Ethereum to Polygon and back",
     "round": "announce rounds, look at them, keep them going",
     "operator": "run an oracle operator",
+    "server": "run a tournament server",
     "verify": "recompute a round from its artefacts and the chain",
     "watch": "verify every round, and challenge what is wrong",
     "dispute": "challenge a round that leaves out a submission",

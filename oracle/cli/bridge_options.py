@@ -162,7 +162,7 @@ def _place(
         pool = load_record(folder / "deployment.json", complete=False).pool
     return Place(
         load_bridge(folder / "bridge.json"),
-        root_rpc or f"http://127.0.0.1:{topology.root.port}",
+        root_rpc or topology.root_rpc,
         child_rpc or topology.rpc,
         pool,
     )

@@ -1,4 +1,4 @@
-"""``assay demo``: one whole round on a local chain."""
+"""``assay demo``: one whole round on two local chains."""
 
 import threading
 from contextlib import suppress
@@ -20,9 +20,9 @@ from oracle.settings import Settings
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Stakes, ids, training.")
 @click.option("--folder", type=click.Path(path_type=Path), help="Where everything is written.")
-@click.option("--base-port", type=click.IntRange(1024, 65000), help="First of five ports.")
+@click.option("--base-port", type=click.IntRange(1024, 65000), help="First of six ports.")
 @click.option("--topology", type=click.Path(path_type=Path), help="Another topology (TOML).")
-@click.option("--keep", is_flag=True, help="Keep the chain running at the end, until Ctrl-C.")
+@click.option("--keep", is_flag=True, help="Keep the chains running at the end, until Ctrl-C.")
 @with_output
 def command(
     data: str,
@@ -33,10 +33,12 @@ def command(
     keep: bool,
     out: Output,
 ) -> None:
-    """Play one whole round of the tournament on a local chain and check it.
+    """Play one whole round of the tournament on two local chains and check it.
 
-    More than 20 models are trained on real prices, staked and submitted; four operators score
-    them independently; three signatures commit the result; the contracts pay and burn; a
+    Stakers bring NMR from the one that stands for Ethereum to the one that stands for Polygon,
+    through Polygon's own bridge. More than 20 models are trained on real prices, staked and
+    submitted; four operators score them independently; three signatures commit the result; the
+    contracts pay and burn; what is burned leaves NMR's supply, and stakers bring the rest back. A
     stranger's check reproduces all of it. Takes a minute or two. Needs a checkout and `make setup`.
     """
     from oracle.cli.demo_page import show
@@ -54,7 +56,6 @@ def command(
             story = demo.play()
             out.result(show(story, demo, out, keep=keep))
             if keep:
-                out.say("The chain stays up until Ctrl-C.")
                 with suppress(KeyboardInterrupt):
                     threading.Event().wait()
         finally:

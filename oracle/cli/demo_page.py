@@ -4,9 +4,10 @@ from dataclasses import asdict
 from shlex import quote
 from typing import Any
 
+from oracle.bridge.client import nmr_of
 from oracle.cli.output import Output
 from oracle.demo.play import Demo, Story
-from oracle.demo.report import Row, gas_used, rows, totals
+from oracle.demo.report import Row, gas_used, rows, supply, totals
 from oracle.settlement.units import UNITS_PER_NMR, nmr
 
 _NAME = 22
@@ -14,13 +15,15 @@ _NAME = 22
 
 def show(story: Story, demo: Demo, out: Output, *, keep: bool) -> dict[str, Any]:
     """Prints the table, the sums, gas, the folder and what to try next; returns it as JSON."""
-    table, sums, gas = rows(story), totals(story), gas_used(demo.reader)
+    table, sums, gas = rows(story), totals(story), gas_used(demo)
+    crossed = supply(story)
     out.table(
         "Round 1, best first (NMR, rounded; exact with --json)",
         ("=model", ">stake", ">CORR", ">MMC", ">TC", ">change", ">after", ""),
         (_cells(row) for row in table),
     )
     out.table("Totals (NMR)", ("", ">"), sums.items())
+    out.table("Both chains (NMR)", ("", ">"), crossed.items())
     out.table(
         "Gas",
         ("call", ">times", ">gas each"),
@@ -41,18 +44,33 @@ def show(story: Story, demo: Demo, out: Output, *, keep: bool) -> dict[str, Any]
             soft_wrap=True,
         )
         out.say("  change one byte in that folder and verify again")
+        out.say("The chains stay up until Ctrl-C.")
     else:
-        out.say("  ./assay demo --keep           keeps the chain up for `assay verify`")
+        out.say("  ./assay demo --keep           keeps the chains up for `assay verify`")
     out.say("  ./assay demo --data synthetic --seed 7")
-    out.say("  ./assay devnet up             a chain with operators that stays")
+    out.say("  ./assay devnet up             two chains with operators that stay")
+    out.say()
+    out.console.print(_last_line(story), soft_wrap=True)
     return {
         "models": [asdict(row) for row in table],
         "totals": sums,
+        "bridge": crossed,
         "gas": {name: {"times": times, "gas": total} for name, (times, total) in gas.items()},
         "verified": [{"step": s.name, "shown": s.shown} for s in story.steps],
         "artefacts": str(story.artefacts),
         "seconds": {k: round(v, 2) for k, v in demo.steps.seconds.items()},
     }
+
+
+def _last_line(story: Story) -> str:
+    """What ``Closing.check`` has found to be so."""
+    closing = story.closing
+    parts = {"round": closing.facts.pool.burnt, "fees": closing.facts.pool.fees}
+    shown = ", ".join(f"{what} {nmr_of(wei)}" for what, wei in parts.items())
+    return (
+        f"[green]ok[/] root totalSupply of NMR fell by {nmr_of(closing.fell)}: "
+        f"exactly the sum of burns ({shown})"
+    )
 
 
 def _cells(row: Row) -> tuple[str, ...]:

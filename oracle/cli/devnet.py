@@ -1,17 +1,18 @@
-"""``assay devnet``: a local chain with contracts and operators that stays."""
+"""``assay devnet``: two local chains with contracts and operators that stay."""
 
 from pathlib import Path
 
 import click
 
-from oracle.chain.rpc import connect
+from oracle.chain.keys import dev_account
 from oracle.cli.output import Output, with_output
-from oracle.devnet.clock import Clock
 from oracle.devnet.folder import clear, only_one
 from oracle.devnet.launch import Devnet
-from oracle.devnet.topology import load
+from oracle.devnet.topology import DEPLOYER, exact, load
 from oracle.errors import InputError, RefusedError
 from oracle.settings import Settings
+
+_WEI_PER_NMR = 10**18
 
 
 def _folder() -> Path:
@@ -33,12 +34,14 @@ def operator_urls() -> list[str]:
 
 @click.group("devnet")
 def command() -> None:
-    """Keep a local chain with contracts and operators running.
+    """Keep two local chains with contracts and operators running.
 
-    The chain has an id of its own and publicly known keys: nothing signed there is worth anything
-    elsewhere. Account 0 deploys, 1 announces rounds, 2 to 5 are operators, 6 is the guardian, 7 the
-    timelock's proposer, 8 relays stakers' signed intents, 9 provides targets, 10 to 15 hold NMR; 16
-    and on are further operators.
+    The one stands for Polygon and has the tournament, the other one for Ethereum, where NMR is at
+    home; Polygon's own bridge is between them. The chains have ids of their own and publicly known
+    keys: nothing signed there is worth anything elsewhere. Account 0 deploys, 1 announces rounds,
+    2 to 5 are operators, 6 is the guardian, 7 the timelock's proposer, 8 relays stakers' signed
+    intents, 9 provides targets, 10 to 15 hold NMR on both chains; 16 and on are further operators,
+    40 to 43 sign checkpoints, 62 can stop NMR, 63 has what is left of it.
     """
 
 
@@ -59,8 +62,10 @@ def up(
     operators: int | None,
     out: Output,
 ) -> None:
-    """Start a chain, deploy the contracts, start the operators; they go on in the background."""
+    """Start two chains, deploy bridge and contracts, start the operators; all of it goes on in the
+    background."""
     declared = load(topology)
+    root = declared.required_root()
     if operators is not None:
         declared = declared.with_operators(operators)
     if base_port is not None:
@@ -72,8 +77,12 @@ def up(
             raise RefusedError("a devnet is running here", "use it, or stop it: assay devnet down")
         clear(folder)
         try:
-            net.start_chain(block_time)
+            net.start_chains(block_time)
+            out.say(f"root chain {root.chain_id} at {declared.root_rpc}")
             out.say(f"chain {declared.chain.chain_id} at {declared.rpc}")
+            net.start_bridge()
+            _give_money(net)
+            out.say(f"bridge {net.bridge_path}")
             record = net.deploy()
             out.say(f"pool {record.pool}")
             net.start_operators()
@@ -82,17 +91,32 @@ def up(
             raise
     for operator in declared.operators:
         out.say(f"{operator.name} at {operator.url}")
-    out.say(
-        "Try: assay round announce --dev-account 1; assay models register NAME --dev-account 10"
-    )
+    out.say("Try:")
+    out.say("  assay round announce --dev-account 1")
+    out.say("  assay models register NAME --dev-account 10")
+    out.say("  assay bridge deposit 100 --dev-account 10    brings NMR to the chain")
+    out.say("  assay bridge withdraw 50 --dev-account 10    and back to the root chain")
     out.result(
         {
             "chain_id": declared.chain.chain_id,
             "rpc": declared.rpc,
+            "root_chain_id": root.chain_id,
+            "root_rpc": declared.root_rpc,
+            "bridge": str(net.bridge_path),
             "pool": record.pool,
             "operators": [operator.url for operator in declared.operators],
         }
     )
+
+
+def _give_money(net: Devnet) -> None:
+    """NMR for the stakers on both chains, and for the pool's vault by way of the deployer."""
+    topology = net.topology
+    vault = exact(topology.tournament.vault.nmr, _WEI_PER_NMR, "vault.nmr")
+    each = exact(topology.stakers.nmr, _WEI_PER_NMR, "stakers.nmr")
+    stakers = dict.fromkeys(topology.stakers.addresses, each)
+    net.supply().give(stakers)
+    net.bring({dev_account(DEPLOYER).address: vault} | stakers)
 
 
 @command.command("status")
@@ -101,7 +125,7 @@ def status(out: Output) -> None:
     """Show which processes run."""
     net = _running()
     alive = {record.name: record.pid for record in net.processes.running()}
-    names = ["chain", *(operator.name for operator in net.topology.operators)]
+    names = net.process_names
     out.table(
         "Devnet",
         ("process", "state", ">pid"),
@@ -123,9 +147,8 @@ def down(out: Output) -> None:
 @click.argument("seconds", type=click.IntRange(1, 2**31))
 @with_output
 def advance(seconds: int, out: Output) -> None:
-    """Move the chain's clock forward by SECONDS."""
-    net = _running()
-    clock = Clock(connect(net.topology.rpc, net.topology.chain.chain_id), net.topology.rpc)
+    """Move both chains' clocks forward by SECONDS."""
+    clock = _running().clock()
     clock.advance_to(clock.now() + seconds)
     out.say(f"the chain's clock is at {clock.now()}")
     out.result({"now": clock.now()})

@@ -14,8 +14,7 @@ from oracle.cli.times import utc
 from oracle.errors import InputError
 from oracle.scoring.volatility import PHI_ONE, decimal
 from oracle.settlement.rounds import RoundFacts, phase
-from oracle.settlement.specs import SPECS, spec_of
-from oracle.settlement.typed_data import SPEC
+from oracle.settlement.specs import NEWEST, SPECS, spec_of
 from oracle.settlement.units import nmr
 
 
@@ -30,7 +29,7 @@ def command() -> None:
 @click.option(
     "--spec",
     type=click.Choice(list(SPECS)),
-    default=SPEC,
+    default=NEWEST,
     show_default=True,
     help="The scoring specification, which says who gets to see predictions.",
 )

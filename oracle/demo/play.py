@@ -1,4 +1,4 @@
-"""One whole round on a local chain, from prices to paid stakes, checked at the end."""
+"""One whole round on two local chains, from prices to paid stakes, checked at the end."""
 
 import time
 from collections.abc import Iterator
@@ -19,13 +19,14 @@ from oracle.datasets.dataset import Dataset
 from oracle.datasets.files import read_targets_csv
 from oracle.datasets.market import build_market
 from oracle.datasets.synthetic import build_synthetic
+from oracle.demo.crossing import Closing, Crossing
 from oracle.demo.models import train_models
-from oracle.demo.players import Player, make_players
+from oracle.demo.players import Player, make_players, wei_needed
 from oracle.demo.steps import Say, Steps, counted
-from oracle.devnet.clock import Clock
 from oracle.devnet.folder import clear
 from oracle.devnet.launch import Devnet
-from oracle.devnet.topology import Topology
+from oracle.devnet.operator_home import Pace
+from oracle.devnet.topology import DEPLOYER, Topology, exact
 from oracle.errors import AssayError, EnvironmentLacksError, InputError, RefusedError
 from oracle.operator.client import submit
 from oracle.settlement.intents import StakeAction, StakeMandate
@@ -43,6 +44,8 @@ _PATIENCE_SECONDS = 90
 _RELAYER = 8
 """Development account that deposits under a mandate."""
 _MANDATE_SECONDS = 86_400
+_PACE = Pace(cycle=0.3, stagger=4.0, patience=5.0, burns=2.0)
+_WEI_PER_NMR = 10**18
 _SYNTHETIC = {"rows": 300, "features": 20, "eras": 60}
 
 
@@ -65,6 +68,9 @@ class Story:
     after: ReferencePool = field(default_factory=ReferencePool)
     steps: list[Step] = field(default_factory=list)
     released: tuple[str, int] = ("", 0)
+    returned: int = 0
+    """Wei that stakers brought back to the root chain."""
+    closing: Closing = field(init=False)
     artefacts: Path = Path()
 
 
@@ -79,12 +85,14 @@ class Demo:
 
     def play(self) -> Story:
         """Every step in turn; an error leaves nothing running once ``devnet.stop`` is called."""
+        self.options.topology.required_root()
         self.devnet.stop()
         clear(self.options.folder)
         self.devnet.require_machine()
         dataset = self._make_data()
         self._train(dataset)
         self._start()
+        self._bring_in()
         self._enter()
         self._announce()
         self._stake()
@@ -92,7 +100,9 @@ class Demo:
         self._resolve(dataset)
         self._settle()
         self._leave()
+        self._bring_back()
         self._verify()
+        self._close()
         return self.story
 
     # ------------------------------------------------------------------ before the round
@@ -123,20 +133,37 @@ class Demo:
             say(f"{len(trained)} trained, and a twin, a late one, a broken one")
 
     def _start(self) -> None:
-        with self.steps.step("Start a chain") as say:
-            self.devnet.start_chain()
-            say(f"chain {self.options.topology.chain.chain_id} at {self.options.topology.rpc}")
+        topology = self.options.topology
+        with self.steps.step("Start two chains, in Ethereum's and Polygon's place") as say:
+            self.devnet.start_chains()
+            say(f"root {topology.root_rpc}, child {topology.rpc}")
+        with self.steps.step("Deploy Polygon's bridge between them; validators start") as say:
+            self.devnet.start_bridge()
+            vault = exact(topology.tournament.vault.nmr, _WEI_PER_NMR, "vault.nmr")
+            self.devnet.bring({dev_account(DEPLOYER).address: vault})
+            say(f"{topology.tournament.vault.nmr} NMR brought over, for payouts")
         with self.steps.step("Deploy the contracts with Ape") as say:
             record = self.devnet.deploy()
             say(f"pool {record.pool}")
-        self.reader = PoolReader.open(self.options.topology.rpc, record.pool)
-        self.clock = Clock(self.reader.web3, self.reader.url)
+        self.reader = PoolReader.open(topology.rpc, record.pool)
+        self.clock = self.devnet.clock()
+        self.crossing = Crossing(self.devnet, self.reader, self.clock, self._waiting)
         with self.steps.step("Start the operators") as say:
             self.clock.mine(3)
-            self.devnet.start_operators(cycle=0.3, stagger=4.0, patience=5.0)
-            topology = self.options.topology
+            self.devnet.start_operators(_PACE)
             needed = topology.tournament.signatures
             say(f"{len(topology.operators)} processes, {needed} signatures needed")
+
+    def _bring_in(self) -> None:
+        """What each staker needs on the child chain: stakes and fees."""
+        needs = wei_needed(self.story.players, self.reader.fee)
+        with self.steps.step("Stakers bridge NMR from the root chain to the child chain") as say:
+            held = exact(self.options.topology.stakers.nmr, _WEI_PER_NMR, "stakers.nmr")
+            self.crossing.give(held)
+            self.crossing.allow_before(min(needs))
+            self.crossing.bring_in(needs, say)
+            total = sum(needs.values()) // WEI_PER_UNIT
+            say(f"{nmr(total)} NMR by {len(needs)} deposits, approved as NMR wants it")
 
     def _writer(self, staker: int) -> PoolWriter:
         signer = LocalSigner(dev_account(self.options.topology.stakers.first_account + staker))
@@ -339,6 +366,14 @@ class Demo:
                     break
             say(f"{leaver.name} got {nmr(self.story.released[1])} NMR back")
 
+    def _bring_back(self) -> None:
+        with self.steps.step("Burns leave the supply: vault swept, exited, destroyed") as say:
+            self.crossing.burn(say)
+            say("all of it by the operators")
+        with self.steps.step("Stakers bridge NMR back: withdrawn, checkpointed, exited") as say:
+            self.story.returned = self.crossing.bring_back(say)
+            say(f"{nmr(self.story.returned // WEI_PER_UNIT)} NMR")
+
     def _verify(self) -> None:
         where = self.reader.addresses
         operator = self.options.topology.operators[0].name
@@ -350,3 +385,9 @@ class Demo:
                 say(step.name)
                 self.story.steps.append(step)
             say(f"{len(self.story.steps)} checks passed")
+
+    def _close(self) -> None:
+        with self.steps.step("Check that NMR is conserved on both chains") as say:
+            closing = self.story.closing = self.crossing.close()
+            root, child = closing.facts.root, closing.facts.child
+            say(f"as of root block {root.block} and child block {child.block}")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from oracle.demo.models import TrainedModel, to_csv_bytes, to_parquet_bytes
-from oracle.settlement.units import UNITS_PER_NMR
+from oracle.settlement.units import UNITS_PER_NMR, WEI_PER_UNIT
 
 TWIN = "twin"
 LATE = "late_riser"
@@ -59,6 +59,14 @@ def make_players(trained: Sequence[TrainedModel], stakers: int, seed: int) -> li
         )
         for position, (name, kind, raw) in enumerate(files)
     ]
+
+
+def wei_needed(players: Sequence[Player], fee: int) -> dict[int, int]:
+    """What each staker needs for its models: stakes, and ``fee`` wei for each registration."""
+    needs: dict[int, int] = {}
+    for player in players:
+        needs[player.staker] = needs.get(player.staker, 0) + player.stake * WEI_PER_UNIT + fee
+    return needs
 
 
 def _file(model: TrainedModel, position: int) -> tuple[str, str, bytes]:

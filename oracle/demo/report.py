@@ -3,20 +3,24 @@
 import csv
 import io
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from eth_utils import function_abi_to_4byte_selector
+from web3 import Web3
 
+from oracle.bridge.client import nmr_of
+from oracle.bridge.interfaces import CHILD_TOKEN, ROOT_CHAIN_MANAGER, Abi
 from oracle.chain.abi import abi
-from oracle.chain.reader import PoolReader
 from oracle.chain.rpc import readable
-from oracle.demo.play import Story
+from oracle.demo.play import Demo, Story
 from oracle.settlement.units import nmr
 from oracle.store.artefacts import read_file
 
-_CONTRACTS = ("StakePool", "RoundOracle", "ModelRegistry", "StakeRelay")
+_CONTRACTS = ("StakePool", "RoundOracle", "ModelRegistry", "StakeRelay", "BurnVault")
+_CALLS = ("depositFor", "exit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,21 +79,34 @@ def _scores(folder: Path) -> dict[int, dict[str, str]]:
     return {int(line["model"]): line for line in csv.DictReader(io.StringIO(text))}
 
 
-def gas_used(reader: PoolReader) -> dict[str, tuple[int, int]]:
-    """Per contract function: how many transactions, and the gas of all of them."""
-    names = {
+def gas_used(demo: Demo) -> dict[str, tuple[int, int]]:
+    """Per function of Assay's contracts and of the bridge: how many transactions, and the gas of
+    all of them; those of the root chain by their own names."""
+    reader, crossing = demo.reader, demo.crossing
+    child = _gas(reader.web3, reader.url, _names(_CONTRACTS, CHILD_TOKEN, ("withdraw",)))
+    root = _gas(crossing.root, crossing.urls[0], _names(("BurnVault",), ROOT_CHAIN_MANAGER, _CALLS))
+    return child | {f"{name} (root)": used for name, used in root.items()}
+
+
+def _names(contracts: Sequence[str], other: Abi, calls: Sequence[str]) -> dict[bytes, str]:
+    """Functions by selector: all of our ``contracts``, and ``calls`` of another one."""
+    entries = [item for contract in contracts for item in abi(contract)]
+    entries += [item for item in other if item["name"] in calls]
+    return {
         function_abi_to_4byte_selector(item): item["name"]
-        for contract in _CONTRACTS
-        for item in abi(contract)
+        for item in entries
         if item["type"] == "function" and item["stateMutability"] == "nonpayable"
     }
+
+
+def _gas(web3: Web3, url: str, names: Mapping[bytes, str]) -> dict[str, tuple[int, int]]:
     used: dict[str, list[int]] = defaultdict(list)
-    with readable(reader.url):
-        for number in range(reader.web3.eth.block_number + 1):
-            for transaction in reader.web3.eth.get_block(number, True)["transactions"]:
+    with readable(url):
+        for number in range(web3.eth.block_number + 1):
+            for transaction in web3.eth.get_block(number, True)["transactions"]:
                 name = names.get(bytes(transaction["input"])[:4])
                 if name:
-                    receipt = reader.web3.eth.get_transaction_receipt(transaction["hash"])
+                    receipt = web3.eth.get_transaction_receipt(transaction["hash"])
                     used[name].append(receipt["gasUsed"])
     return {name: (len(gas), sum(gas)) for name, gas in used.items()}
 
@@ -104,3 +121,21 @@ def totals(story: Story) -> dict[str, str]:
         "staked after": nmr(after.total),
         "left in the vault": nmr(after.vault),
     }
+
+
+def supply(story: Story) -> dict[str, str]:
+    """What became of NMR on both chains, in NMR."""
+    closing = story.closing
+    root, child, pool = closing.facts.root, closing.facts.child, closing.facts.pool
+    shown = {
+        "supply on the root chain before": closing.before,
+        "burned by the round": pool.burnt,
+        "burned as registration fees": pool.fees,
+        "swept from the child vault": child.swept,
+        "destroyed by the root vault": root.swept,
+        "supply on the root chain after": root.supply,
+        "of it held by the bridge": root.predicate.balance,
+        "supply on the child chain": child.supply,
+        "brought back by stakers": story.returned,
+    }
+    return {name: nmr_of(wei) for name, wei in shown.items()}

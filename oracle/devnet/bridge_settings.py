@@ -26,3 +26,8 @@ class BridgeSettings(Part):
     checkpoint_blocks: int = Field(1024, ge=1, le=2**15)
     poll: float = Field(0.2, gt=0)
     finality: Literal["finalized", "latest"] = "finalized"
+
+    @property
+    def accounts(self) -> tuple[int, ...]:
+        """Every development account that plays a part."""
+        return (*self.validators, self.admin, self.token_owner)

@@ -1,4 +1,5 @@
-"""Starting and stopping a devnet: chain, contracts (by the Ape scripts), money, operators."""
+"""Starting and stopping a devnet: chains, the bridge between them, contracts (by the Ape scripts),
+operators."""
 
 import os
 import platform
@@ -6,23 +7,31 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+from web3 import Web3
 
+from oracle.bridge.record import BridgeRecord, load_bridge
 from oracle.chain.keys import DEV_ACCOUNTS
 from oracle.chain.record import DeploymentRecord, load_record
 from oracle.chain.rpc import connect
+from oracle.devnet.clock import Clock
 from oracle.devnet.operator_home import Pace, write_home
+from oracle.devnet.portal import deploy_portal
 from oracle.devnet.processes import ProcessGroup, die_with_parent, free_port
-from oracle.devnet.topology import Topology
+from oracle.devnet.relayer_process import RelayerConfig
+from oracle.devnet.supply import Supply
+from oracle.devnet.topology import Chain, RootChain, Topology
 from oracle.errors import AssayError, EnvironmentLacksError, UnreachableError
 from oracle.settings import project_root
 from oracle.store.artefacts import write_file
 
 _START_SECONDS = 30
+CHAIN, ROOT_CHAIN, RELAYER = "chain", "root-chain", "relayer"
+"""Names of the processes beside the operators'."""
 
 
 @dataclass(frozen=True)
@@ -49,36 +58,110 @@ class Devnet:
     def record(self) -> DeploymentRecord:
         return load_record(self.record_path)
 
-    # ------------------------------------------------------------------ chain
+    @property
+    def bridge_path(self) -> Path:
+        return self.folder / "bridge.json"
+
+    def bridge(self) -> BridgeRecord:
+        return load_bridge(self.bridge_path)
+
+    @property
+    def process_names(self) -> list[str]:
+        """Everything that runs while the devnet does."""
+        beside = [ROOT_CHAIN, RELAYER] if self.topology.root else []
+        return [CHAIN, *beside, *(operator.name for operator in self.topology.operators)]
+
+    # ------------------------------------------------------------------ chains
+
+    @property
+    def _chains(self) -> dict[str, tuple[Chain | RootChain, str]]:
+        """Chains with their addresses, by process."""
+        topology = self.topology
+        chains: dict[str, tuple[Chain | RootChain, str]] = {CHAIN: (topology.chain, topology.rpc)}
+        if topology.root is not None:
+            chains[ROOT_CHAIN] = topology.root, topology.root_rpc
+        return chains
 
     def require_machine(self) -> None:
         """Raises if this machine lacks a program or a free port that the devnet needs."""
         anvil_path()
         ape_path()
         fix = "stop what listens there, or pass --base-port"
-        free_port(self.topology.chain.port, "chain", fix)
+        for name, (chain, _) in self._chains.items():
+            free_port(chain.port, name, fix)
         for operator in self.topology.operators:
             free_port(operator.port, operator.name, fix)
 
-    def start_chain(self, block_time: int | None = None) -> None:
-        """Starts anvil; with ``block_time`` it mines by itself, else on every transaction."""
+    def start_chains(self, block_time: int | None = None) -> None:
+        """Starts an anvil for each; with ``block_time`` they mine by themselves, else on every
+        transaction."""
         self.require_machine()
-        chain = self.topology.chain
-        command = [str(anvil_path()), "--chain-id", str(chain.chain_id), "--port", str(chain.port)]
-        command += ["--hardfork", "prague", "--order", "fifo", "--slots-in-an-epoch", "1"]
-        command += ["--accounts", str(DEV_ACCOUNTS), "--silent"]
-        if block_time:
-            command += ["--block-time", str(block_time), "--mixed-mining"]
-        self.processes.start("chain", command)
-        self._await("the chain", lambda: connect(self.topology.rpc, chain.chain_id))
+        for name, (chain, _) in self._chains.items():
+            self.processes.start(name, _anvil(chain, block_time))
+        for name, (chain, url) in self._chains.items():
+            self._await(name, lambda url=url, id=chain.chain_id: connect(url, id))
+
+    def clock(self) -> Clock:
+        """Of both chains."""
+        found = [Clock(connect(url, chain.chain_id), url) for chain, url in self._chains.values()]
+        return Clock(found[0].web3, found[0].url, tuple(found[1:]))
+
+    # ------------------------------------------------------------------ bridge
+
+    def start_bridge(self) -> BridgeRecord:
+        """Deploys Polygon's contracts on both chains, and starts the relayer between them."""
+        root, child = self._webs()
+        record = deploy_portal(root, child, self.topology.bridge)
+        record.save(self.bridge_path)
+        self.start_relayer()
+        return record
+
+    def start_relayer(self) -> None:
+        config = RelayerConfig(
+            root=self.topology.root_rpc,
+            child=self.topology.rpc,
+            record=self.bridge_path,
+            settings=self.topology.bridge,
+        )
+        path = self.folder / "relayer.json"
+        write_file(path, config.model_dump_json().encode())
+        command = [sys.executable, "-m", "oracle.devnet.relayer_process", str(path)]
+        self.processes.start(RELAYER, command)
+
+    def supply(self) -> Supply:
+        root, child = self._webs()
+        return Supply(root, child, self.bridge(), self.topology.bridge.admin)
+
+    def bring(self, amounts: Mapping[str, int]) -> None:
+        """NMR for accounts of the child chain, by deposits; waits until it is there."""
+        supply, clock = self.supply(), self.clock()
+        supply.bring(amounts)
+        deadline = time.monotonic() + _START_SECONDS
+        while not supply.arrived():
+            self.processes.ensure_alive()
+            if time.monotonic() > deadline:
+                raise UnreachableError(
+                    f"NMR has not come over the bridge after {_START_SECONDS} s",
+                    f"see {self.processes.log_path(RELAYER)}",
+                )
+            clock.mine()  # messages are taken from blocks that are final
+            time.sleep(0.1)
+
+    def _webs(self) -> tuple[Web3, Web3]:
+        """Of root and child chain."""
+        topology = self.topology
+        root = connect(topology.root_rpc, topology.required_root().chain_id)
+        return root, connect(topology.rpc, topology.chain.chain_id)
 
     # ------------------------------------------------------------------ contracts
 
     def deploy(self) -> DeploymentRecord:
-        """Deploys and funds by the Ape script, in one run: Ape takes seconds to start."""
+        """Deploys on both chains and fills the pool's vault, by the Ape script, in one run: Ape
+        takes seconds to start. The deployer must have that NMR."""
         topology_file = self.folder / "topology.json"
         write_file(topology_file, self.topology.model_dump_json().encode())
         options = ["--topology", str(topology_file), "--record", str(self.record_path)]
+        options += ["--bridge", str(self.bridge_path), "--root-rpc", self.topology.root_rpc]
         self.run_script("deploy", *options, "--fund")
         return self.record()
 
@@ -114,15 +197,16 @@ class Devnet:
 
     # ------------------------------------------------------------------ operators
 
-    def start_operators(
-        self, *, cycle: float = 1.0, stagger: float = 5.0, patience: float = 10.0
-    ) -> None:
+    def start_operators(self, pace: Pace | None = None) -> None:
         """Writes each operator's key, identity and configuration, and starts it."""
-        pool, pace = self.record().pool, Pace(cycle, stagger, patience)
+        pool = self.record().pool
+        bridge = self.bridge_path if self.topology.root else None
         self.data.mkdir(parents=True, exist_ok=True)
         for operator in self.topology.operators:
             home = self.home(operator.name)
-            config = write_home(home, self.topology, operator, pool, self.data, pace)
+            config = write_home(
+                home, self.topology, operator, pool, self.data, pace or Pace(), bridge=bridge
+            )
             self.processes.start(operator.name, operator_command(config))
         for operator in self.topology.operators:
             self._await(operator.name, lambda url=operator.url: _healthy(url))
@@ -152,6 +236,15 @@ class Devnet:
                         f"see the logs in {self.folder / 'logs'}",
                     ) from None
                 time.sleep(0.1)
+
+
+def _anvil(chain: Chain | RootChain, block_time: int | None) -> list[str]:
+    command = [str(anvil_path()), "--chain-id", str(chain.chain_id), "--port", str(chain.port)]
+    command += ["--hardfork", "prague", "--order", "fifo", "--slots-in-an-epoch", "1"]
+    command += ["--accounts", str(DEV_ACCOUNTS), "--silent"]
+    if block_time:
+        command += ["--block-time", str(block_time), "--mixed-mining"]
+    return command
 
 
 def ape_path() -> Path:

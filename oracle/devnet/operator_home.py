@@ -13,11 +13,13 @@ from oracle.store.sealing import Identity
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """An operator's times in seconds; see docs/operators.md."""
+    """An operator's times in seconds, see docs/operators.md; ``burns`` is between two looks at the
+    burn vaults."""
 
     cycle: float = 1.0
     stagger: float = 5.0
     patience: float = 10.0
+    burns: float = 5.0
 
 
 def write_home(
@@ -29,11 +31,13 @@ def write_home(
     pace: Pace,
     *,
     urls: Sequence[str] = (),
+    bridge: Path | None = None,
 ) -> Path:
     """Makes ``home``; returns the configuration's path.
 
     ``urls`` are the RPC addresses, those of the topology if none are given. The first operator
-    announces rounds if the topology says when.
+    announces rounds if the topology says when. With ``bridge``, a record, it takes burns on to
+    their end on the root chain.
     """
     home.mkdir(parents=True)
     signer = _keystore(home, "keystore", operator.account)
@@ -42,6 +46,13 @@ def write_home(
         "chain": {"urls": list(urls or topology.urls(operator)), "wait": 5.0},
         "signer": signer,
     }
+    if bridge is not None:
+        tables["bridge"] = {
+            "record": str(bridge.resolve()),
+            "urls": [topology.root_rpc],
+            "wait": 5.0,
+            "every": pace.burns,
+        }
     if topology.announce is not None and operator == topology.operators[0]:
         tables["announce"] = {"calendar": "seconds", **topology.announce.model_dump()}
         tables["announce.signer"] = _keystore(home, "announcer", ANNOUNCER)

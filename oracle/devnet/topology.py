@@ -1,21 +1,24 @@
-"""A devnet, declared: chain, tournament, operators, stakers (``topology.toml`` is the default)."""
+"""A devnet, declared: chains, tournament, operators, stakers (default: ``topology.toml``)."""
 
 from collections.abc import Sequence
 from decimal import Decimal
 from importlib.resources import files
+from itertools import islice
 from pathlib import Path
 
 from pydantic import Field
 
 from oracle.chain.keys import DEV_ACCOUNTS, dev_account
+from oracle.devnet.bridge_settings import BridgeSettings
 from oracle.devnet.profile import (
     MAX_DELAY,
+    MAX_TUNNEL_DELAY,
     REAL_CHAINS,
-    Address,
     Part,
     Roles,
     Rules,
     TimelockRoles,
+    TunnelRoles,
     exact,
     read,
 )
@@ -32,8 +35,16 @@ _Port = Field(ge=_LOWEST_PORT, le=_HIGHEST_PORT)
 _Account = Field(ge=0, lt=DEV_ACCOUNTS)
 
 
+class RootChain(Part):
+    """Where NMR is at home, as it is on Ethereum."""
+
+    chain_id: int = Field(ge=1, lt=2**32)
+    port: int = _Port
+
+
 class Chain(Part):
-    """``rpc``: further addresses of the chain that operators use, besides the devnet's own."""
+    """The tournament's. ``rpc``: further addresses of it that operators use, besides the devnet's
+    own."""
 
     chain_id: int = Field(ge=1, lt=2**32)
     port: int = _Port
@@ -50,12 +61,11 @@ class Tournament(Rules):
 
 class Governance(Part):
     """Development accounts of the guardian, who is the timelock's canceller too, and of its
-    proposer; the timelock's delay in seconds; where burned NMR goes, or nothing for a stand-in."""
+    proposer; the timelock's delay in seconds."""
 
     guardian: int = Field(6, ge=0, lt=DEV_ACCOUNTS)
     proposer: int = Field(7, ge=0, lt=DEV_ACCOUNTS)
     delay: int = Field(7 * 86_400, ge=1, le=MAX_DELAY)
-    burn_vault: Address | None = None
 
 
 class Operator(Part):
@@ -83,15 +93,28 @@ class Announce(Part):
 
 
 class Stakers(Part):
+    """Development accounts, and what each one holds on each chain to begin with."""
+
     first_account: int = _Account
     count: int = Field(ge=1, le=200)
     nmr: Decimal
 
+    @property
+    def addresses(self) -> list[str]:
+        accounts = range(self.first_account, self.first_account + self.count)
+        return [dev_account(index).address for index in accounts]
+
 
 class Topology(Part):
-    """Everything a devnet is made of."""
+    """Everything a devnet is made of.
+
+    Without ``root`` there is one chain and no bridge: whoever deploys there brings a token and
+    says where burns go, as tests do that have no use for a second chain.
+    """
 
     chain: Chain
+    root: RootChain | None = None
+    bridge: BridgeSettings = BridgeSettings()
     tournament: Tournament
     governance: Governance = Governance()
     operators: tuple[Operator, ...] = Field(min_length=2, max_length=16)
@@ -104,21 +127,39 @@ class Topology(Part):
     def rpc(self) -> str:
         return f"http://127.0.0.1:{self.chain.port}"
 
+    @property
+    def root_rpc(self) -> str:
+        return f"http://127.0.0.1:{self.required_root().port}"
+
+    def required_root(self) -> RootChain:
+        """The root chain; raises InputError where there is none."""
+        if self.root is None:
+            raise InputError(
+                "this topology has one chain only, and NMR comes over a bridge from another one",
+                "declare [root], as oracle/devnet/topology.toml does",
+            )
+        return self.root
+
     def urls(self, operator: Operator) -> tuple[str, ...]:
         """The addresses by which an operator reaches the chain."""
         return operator.rpc or (self.rpc, *self.chain.rpc)
 
-    def roles(self) -> Roles:
-        """Who runs the tournament, by address."""
+    def roles(self, token: str | None = None, burn_vault: str | None = None) -> Roles:
+        """Who runs the tournament, by address; ``token`` and ``burn_vault`` are on its chain."""
         guardian = dev_account(self.governance.guardian).address
+        proposer = dev_account(self.governance.proposer).address
+        delay = min(self.governance.delay, MAX_TUNNEL_DELAY)
+        tunnel = TunnelRoles(governor=proposer, delay=delay)
         return Roles(
             chain_id=self.chain.chain_id,
-            burn_vault=self.governance.burn_vault,
+            token=token,
+            burn_vault=burn_vault,
             announcer=dev_account(ANNOUNCER).address,
             guardian=guardian,
             operators=tuple(dev_account(o.account).address for o in self.operators),
+            tunnel=tunnel if self.root else None,
             timelock=TimelockRoles(
-                proposer=dev_account(self.governance.proposer).address,
+                proposer=proposer,
                 canceller=guardian,
                 delay=self.governance.delay,
             ),
@@ -129,7 +170,9 @@ class Topology(Part):
         challenge where there are enough for that."""
         first, accounts = self.operators[0], [o.account for o in self.operators]
         free = self.stakers.first_account + self.stakers.count
-        accounts += range(free, free + max(0, count - len(accounts)))
+        taken = set(self.bridge.accounts)
+        spare = (i for i in range(free, DEV_ACCOUNTS) if i not in taken)
+        accounts += islice(spare, max(0, count - len(accounts)))
         signatures = count // 2 + 1
         super_quorum = signatures + 1 if count >= _FEWEST_WITH_SUPER_QUORUM else 0
         operators = tuple(
@@ -145,8 +188,9 @@ class Topology(Part):
         )
 
     def moved(self, base_port: int) -> "Topology":
-        """The same with all ports from ``base_port`` on."""
-        last = base_port + len(self.operators)
+        """The same with all ports from ``base_port`` on: chain, operators, root chain."""
+        behind = base_port + 1 + len(self.operators)
+        last = behind - (self.root is None)
         if base_port < _LOWEST_PORT or last > _HIGHEST_PORT:
             raise InputError(
                 f"ports {base_port} to {last} are not within {_LOWEST_PORT} to {_HIGHEST_PORT}",
@@ -155,8 +199,13 @@ class Topology(Part):
         operators = tuple(
             o.model_copy(update={"port": base_port + 1 + i}) for i, o in enumerate(self.operators)
         )
+        root = self.root and self.root.model_copy(update={"port": behind})
         chain = self.chain.model_copy(update={"port": base_port})
-        return self.model_copy(update={"chain": chain, "operators": operators})
+        return self.model_copy(update={"chain": chain, "root": root, "operators": operators})
+
+    def on_one_chain(self) -> "Topology":
+        """The same without root chain and bridge."""
+        return self.model_copy(update={"root": None})
 
 
 def load(path: Path | None = None) -> Topology:
@@ -172,25 +221,38 @@ def load(path: Path | None = None) -> Topology:
 
 def _check(topology: Topology) -> None:
     """What no single field shows; the contracts would refuse most of it only later."""
-    if topology.chain.chain_id in REAL_CHAINS:
-        raise InputError(
-            f"chain id {topology.chain.chain_id} belongs to a real network",
-            "choose a private one, such as 731371: devnet keys are known to everyone",
-        )
-    operators, governance = topology.operators, topology.governance
+    chains = [topology.chain, *([topology.root] if topology.root else [])]
+    for chain in chains:
+        if chain.chain_id in REAL_CHAINS:
+            raise InputError(
+                f"chain id {chain.chain_id} belongs to a real network",
+                "choose a private one, such as 731371: devnet keys are known to everyone",
+            )
+    _require_once("chain id", [chain.chain_id for chain in chains])
+    operators = topology.operators
     topology.tournament.check(len(operators))
     _require_once("operators: name", [o.name for o in operators])
-    accounts = [DEPLOYER, ANNOUNCER, governance.guardian, governance.proposer, topology.provider]
-    _require_once("governance, operators: account", [*accounts, *(o.account for o in operators)])
-    _require_once("port", [topology.chain.port, *(o.port for o in operators)])
-    stakers = topology.stakers
-    if stakers.first_account + stakers.count > DEV_ACCOUNTS:
+    _require_once("port", [*(chain.port for chain in chains), *(o.port for o in operators)])
+    _check_accounts(topology)
+    exact(topology.tournament.vault.nmr, UNITS_PER_NMR, "tournament.vault.nmr")
+    exact(topology.stakers.nmr, UNITS_PER_NMR, "stakers.nmr")
+
+
+def _check_accounts(topology: Topology) -> None:
+    governance, stakers, bridge = topology.governance, topology.stakers, topology.bridge.accounts
+    people = [DEPLOYER, ANNOUNCER, governance.guardian, governance.proposer, topology.provider]
+    people += [operator.account for operator in topology.operators]
+    _require_once("governance, operators: account", people)
+    holders = range(stakers.first_account, stakers.first_account + stakers.count)
+    if holders.stop > DEV_ACCOUNTS:
         raise InputError(
             f"stakers: {stakers.count} accounts from {stakers.first_account} on; "
             f"a devnet has {DEV_ACCOUNTS} in all"
         )
-    exact(topology.tournament.vault.nmr, UNITS_PER_NMR, "tournament.vault.nmr")
-    exact(stakers.nmr, UNITS_PER_NMR, "stakers.nmr")
+    if topology.root is not None:
+        # Their transactions would get in each other's way.
+        _require_once("bridge: account", [*bridge, *people])
+        _require_once("bridge, stakers: account", [*bridge, *holders])
 
 
 def _require_once(what: str, values: Sequence[object]) -> None:

@@ -170,7 +170,7 @@ class FaultNet:
         return dev_account(self.topology.provider)
 
     def start(self) -> None:
-        self.devnet.start_chain()
+        self.devnet.start_chains()
         self.web3 = connect(self.topology.rpc)
         # The chain's time is a matter of its blocks alone, so that it can stand still.
         self.call("anvil_setBlockTimestampInterval", 1)

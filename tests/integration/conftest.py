@@ -17,6 +17,8 @@ from oracle.demo.play import Demo, Options, Story
 from oracle.devnet.folder import only_one
 from oracle.devnet.topology import load
 
+_START_SECONDS = 300
+
 
 @dataclass(frozen=True)
 class Played:
@@ -33,15 +35,18 @@ def _kill_half_way(folder: Path, base: int) -> list[str]:
     command = [sys.executable, "-m", "oracle", "demo", "--data", "synthetic"]
     command += ["--folder", str(folder), "--base-port", str(base)]
     run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 120
-    while not (folder / "logs" / "operator-1.log").exists():
-        assert run.poll() is None, run.communicate()[1].decode()
-        assert time.monotonic() < deadline, "the demo did not come to start its operators"
-        time.sleep(0.1)
-    run.send_signal(signal.SIGKILL)
-    run.wait()
+    try:
+        deadline = time.monotonic() + _START_SECONDS
+        while not (folder / "logs" / "operator-1.log").exists():
+            assert run.poll() is None, run.communicate()[1].decode()
+            assert time.monotonic() < deadline, "the demo did not come to start its operators"
+            time.sleep(0.1)
+    finally:
+        run.send_signal(signal.SIGKILL)
+        run.wait()
     for _ in range(50):
-        left = [*processes_naming(str(folder)), *processes_naming(f"--port {base}")]
+        left = processes_naming(str(folder))
+        left += [line for port in (base, base + 5) for line in processes_naming(f"--port {port}")]
         if not left:
             break
         time.sleep(0.1)

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -13,6 +15,12 @@ import pytest
 from anvil import run_ape
 from local_machine import free_base_port, processes_naming
 
+from oracle.bridge.contracts import child_token, root_token
+from oracle.bridge.record import load_bridge
+from oracle.chain.keys import dev_account
+from oracle.chain.rpc import connect
+from oracle.chain.sender import Sender
+from oracle.chain.signing import LocalSigner
 from oracle.datasets.synthetic import build_synthetic
 from oracle.devnet.topology import load
 from oracle.store.artefacts import write_file
@@ -21,6 +29,7 @@ from oracle.tournaments.universe import universe_bytes
 pytestmark = [pytest.mark.chain, pytest.mark.slow, pytest.mark.xdist_group("devnet")]
 
 DAY = 86_400
+NMR = 10**18
 
 
 class Assay:
@@ -82,7 +91,76 @@ def test_up__while_one_is_running__is_refused(assay):
 
 
 def test_status__all_processes_run(assay):
-    assert assay.ok("devnet", "status")["stopped"] == []
+    shown = assay.ok("devnet", "status")
+    assert shown["stopped"] == []
+    operators = {f"operator-{number}" for number in range(1, 5)}
+    assert set(shown["running"]) == {"chain", "root-chain", "relayer"} | operators
+
+
+# ---------------------------------------------------------------------- two chains
+
+
+class Chains:
+    """The devnet's two chains and its bridge, seen from outside."""
+
+    def __init__(self, assay: Assay) -> None:
+        topology = load(assay.home / "devnet" / "topology.json")
+        self.record = load_bridge(assay.home / "devnet" / "bridge.json")
+        self.child_url = topology.rpc
+        self.root, self.child = connect(topology.root_rpc), connect(topology.rpc)
+
+    def held(self, account: str) -> tuple[int, int]:
+        """On the root chain and on the child chain, in wei."""
+        above, below = root_token(self.root, self.record), child_token(self.child, self.record)
+        return (
+            above.functions.balanceOf(account).call(),
+            below.functions.balanceOf(account).call(),
+        )
+
+    def supply(self) -> int:
+        return int(root_token(self.root, self.record).functions.totalSupply().call())
+
+
+@pytest.fixture(scope="module")
+def chains(assay: Assay) -> Chains:
+    return Chains(assay)
+
+
+def test_bridge__deposit_and_withdraw__nmr_moves_and_the_books_are_in_order(assay, chains):
+    staker = dev_account(15).address
+    before = chains.held(staker)
+    assert before == (10_000 * NMR, 10_000 * NMR)
+    deposit = assay.ok("bridge", "deposit", "100.5", "--dev-account", "15")
+    assert (deposit["kind"], deposit["stage"]) == ("deposit", "usable")
+    assert chains.held(staker) == (before[0] - 1005 * NMR // 10, before[1] + 1005 * NMR // 10)
+    withdrawal = assay.ok("bridge", "withdraw", "40", "--dev-account", "15")
+    assert withdrawal["stage"] == "exited"
+    assert chains.held(staker) == (before[0] - 605 * NMR // 10, before[1] + 605 * NMR // 10)
+    books = assay.ok("bridge", "check")
+    assert (books["locked_not_minted"], books["burnt_not_exited"]) == ("0", "0")
+
+
+def test_vault__nmr_that_is_burned__operators_take_it_out_of_the_root_supply(assay, chains):
+    """Sent by a staker here, as the pool does after a round."""
+    before = chains.supply()
+    burned = 25 * NMR
+    vault = chains.record.burn_vault
+    sender = Sender(chains.child, chains.child_url, LocalSigner(dev_account(14)))
+    sender.send(child_token(chains.child, chains.record).functions.transfer(vault, burned))
+    deadline = time.monotonic() + 120
+    while chains.supply() == before:
+        assert time.monotonic() < deadline, assay.ok("bridge", "sweep")
+        time.sleep(0.5)
+    fees = before - chains.supply() - burned
+    assert 0 <= fees < NMR, "registration fees in the vault go with it, and nothing else"
+    assert chains.held(vault) == (0, 0)
+
+
+def test_advance__both_clocks_move(assay, chains):
+    before = [web3.eth.get_block("latest")["timestamp"] for web3 in (chains.root, chains.child)]
+    assay.ok("devnet", "advance", "3600")
+    after = [web3.eth.get_block("latest")["timestamp"] for web3 in (chains.root, chains.child)]
+    assert all(late - early >= 3600 for early, late in zip(before, after, strict=True))
 
 
 def test_stake__deposit__shows_in_the_queue(assay, model):
@@ -145,8 +223,6 @@ def test_submit__signed_by_the_owner__every_operator_gives_a_receipt(assay, mode
 
 
 def test_drain__after_the_close__the_operators_do_it_by_themselves(assay, model):
-    import time
-
     assay.ok("devnet", "advance", str(2 * DAY))
     for _ in range(60):
         shown = assay.ok("stake", "show", str(model))
@@ -225,3 +301,15 @@ def test_announce__volatility_series__the_round_shows_phi_and_hash(assay, model,
     assert "phi 0.8" in said
     shown = assay.ok("round", "show", "3")
     assert (shown["phi"], shown["series_hash"]) == (800_000, computed["series_hash"])
+
+
+def test_relayer__killed__status_says_so(assay):
+    """The last test here: there is no way over the bridge afterwards."""
+    os.kill(assay.ok("devnet", "status")["running"]["relayer"], signal.SIGKILL)
+    for _ in range(50):
+        stopped = assay.ok("devnet", "status")["stopped"]
+        if stopped:
+            break
+    assert stopped == ["relayer"]
+    started = assay.ok("bridge", "deposit", "1", "--no-wait", "--dev-account", "13")
+    assert started["stage"] == "locked"

@@ -9,7 +9,12 @@ from dataclasses import replace
 import pytest
 from web3.exceptions import ContractLogicError
 
-from oracle.chain.abi import abi
+from oracle.bridge.client import nmr_of
+from oracle.bridge.contracts import child_token, root_token
+from oracle.chain.keys import dev_account
+from oracle.chain.rpc import connect
+from oracle.cli.demo_page import show
+from oracle.cli.output import Output
 from oracle.evaluation.published import inputs_of, read_batches
 from oracle.settlement.manifest import TARGETS
 from oracle.settlement.payout import Coefficients, change
@@ -128,7 +133,7 @@ def _coefficients(reader):
 def test_pool__balance__covers_what_it_holds_exactly(played):
     reader = played.demo.reader
     totals = reader.totals()
-    token = reader.web3.eth.contract(address=reader.addresses.token, abi=abi("ChildNmr"))
+    token = child_token(reader.web3, played.demo.devnet.bridge())
     balance = token.functions.balanceOf(reader.addresses.pool).call()
     assert balance == sum(totals.values()) * 10**9
 
@@ -139,3 +144,80 @@ def test_commit__a_second_one_for_the_round__is_refused(played):
     call = reader.oracle.functions.commit(1, commit.result.argument(), [])
     with pytest.raises(ContractLogicError, match="oracle: already committed"):
         call.call()
+
+
+# ---------------------------------------------------------------------- both chains
+
+ALL_NMR = 11_000_000 * 10**18
+NOBODY = "0x" + "00" * 20
+
+
+def _root(played):
+    return connect(played.demo.options.topology.root_rpc)
+
+
+def test_demo__at_its_end__root_supply_is_less_by_exactly_the_burns(played):
+    """By the contracts' own events: what rounds and registrations burned, and what is destroyed."""
+    reader, bridge = played.demo.reader, played.demo.devnet.bridge()
+    settled = reader.pool.events.BatchSettled().get_logs(from_block=0)
+    burned = sum(log["args"]["burns"] for log in settled) * 10**9
+    fees = reader.fee * len(reader.registry.events.Registered().get_logs(from_block=0))
+    token = root_token(_root(played), bridge)
+    destroyed = token.events.Transfer().get_logs(from_block=0, argument_filters={"to": NOBODY})
+    assert burned > 0
+    assert fees == len(played.story.players) * reader.fee
+    assert token.functions.totalSupply().call() == ALL_NMR - burned - fees
+    assert sum(log["args"]["value"] for log in destroyed) == burned + fees
+    assert {log["args"]["from"] for log in destroyed} == {bridge.burn_vault}
+    assert played.story.closing.fell == burned + fees
+
+
+def test_demo__stakers__bridged_in_what_they_staked_and_back_what_they_got(played):
+    demo, bridge = played.demo, played.demo.devnet.bridge()
+    above, below = root_token(_root(played), bridge), child_token(demo.reader.web3, bridge)
+    stakers = demo.options.topology.stakers
+    held = int(stakers.nmr) * 10**18
+    needs = dict.fromkeys(range(stakers.count), 0)
+    for player in played.story.players:
+        needs[player.staker] += player.stake * 10**9 + demo.reader.fee
+    balances = {}
+    for staker in needs:
+        account = dev_account(stakers.first_account + staker).address
+        assert below.functions.balanceOf(account).call() == 0
+        balances[staker] = above.functions.balanceOf(account).call() - held + needs[staker]
+    assert sum(balances.values()) == played.story.returned > 0
+    assert min(balances.values()) >= 0
+    burnt = below.events.Transfer().get_logs(from_block=0, argument_filters={"to": NOBODY})
+    burners = {log["args"]["from"] for log in burnt} - {bridge.burn_vault}
+    assert len(burners) == sum(value > 0 for value in balances.values())
+
+
+def test_demo__one_staker_had_an_allowance__it_was_changed_in_one_call(played):
+    """NMR's ``approve`` would have refused."""
+    bridge, root = played.demo.devnet.bridge(), _root(played)
+    token = root_token(root, bridge)
+    change = token.functions.changeApproval(NOBODY, 0, 0).selector
+    first = dev_account(played.demo.options.topology.stakers.first_account).address
+    called = [
+        bytes(transaction["input"])[:4].hex()
+        for number in range(root.eth.block_number + 1)
+        for transaction in root.eth.get_block(number, True)["transactions"]
+        if transaction["from"] == first and transaction["to"] == bridge.root.token
+    ]
+    assert called.count(change.removeprefix("0x")) == 1
+
+
+def test_demo__pool__takes_the_bridges_token_and_burns_into_its_vault(played):
+    where, bridge = played.demo.reader.addresses, played.demo.devnet.bridge()
+    assert (where.token, where.burn_vault) == (bridge.child.token, bridge.burn_vault)
+    for web3 in (_root(played), played.demo.reader.web3):
+        assert web3.eth.get_code(bridge.burn_vault)
+
+
+def test_demo_page__last_line__is_of_the_supply(played, capsys):
+    result = show(played.story, played.demo, Output(as_json=False), keep=False)
+    closing = played.story.closing
+    last = capsys.readouterr().out.strip().splitlines()[-1]
+    assert last.startswith("ok root totalSupply of NMR fell by ")
+    assert f"fell by {nmr_of(closing.fell)}: exactly the sum of burns (round " in last
+    assert result["bridge"]["supply on the root chain before"] == "11000000"

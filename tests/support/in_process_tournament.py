@@ -11,7 +11,7 @@ from typing import Any
 import boa
 from chain_reference import SourceBlock
 from eth_account.signers.local import LocalAccount
-from eth_utils import to_checksum_address
+from eth_utils import keccak, to_checksum_address
 from in_process_chain import InProcessChain
 from in_process_rpc import InProcessProvider
 from web3 import Web3
@@ -28,8 +28,11 @@ from scripts._steps import carry_out
 _ROOT = Path(__file__).resolve().parents[2]
 CONTRACTS = _ROOT / "contracts"
 _CACHE = _ROOT / ".cache" / "initcode"
-_FOLDERS = {"ChildNmr": "devnet", "BurnVault": "ethereum"}
+_FOLDERS = {"ChildNmr": "devnet", "BurnVault": "ethereum", "RootsInbox": "ethereum"}
 _WEI_PER_NMR = UNITS_PER_NMR * WEI_PER_UNIT
+SUPPLY = 11_000_000 * 10**18
+"""Wei of the token, all of it the deployer's at first."""
+NOBODYS_VAULT = to_checksum_address(keccak(text="assay burn vault of one chain")[12:])
 
 
 @cache
@@ -37,7 +40,7 @@ def artifact(name: str) -> Artifact:
     """A contract as it is deployed; compiled anew only where any contract's source has changed."""
     kept = _CACHE / _sources_digest() / f"{name}.bin"
     if not kept.exists():
-        source = CONTRACTS / _FOLDERS.get(name, "polygon") / f"{name}.vy"
+        [source] = CONTRACTS.glob(f"*/{name}.vy")
         kept.parent.mkdir(parents=True, exist_ok=True)
         write_file(kept, boa.load_partial(str(source)).compiler_data.bytecode)
     made = [entry for entry in abi(name) if entry["type"] == "constructor"]
@@ -107,12 +110,16 @@ class ChainSource:
 
 
 def deploy(web3: Web3, topology: Topology, folder: Path) -> DeploymentRecord:
-    """The tournament of ``topology`` with its vault and stakers funded."""
+    """The tournament of ``topology`` on one chain, with its vault and stakers funded.
+
+    Its token is one without a bridge, and what is burned goes to an address that is nobody's.
+    """
     signer = DevSigner(dev_account(DEPLOYER), web3)
+    token = _create(web3, signer, artifact("ChildNmr").creation({"supply": str(SUPPLY)}))
     artifacts: Mapping[str, Artifact] = {name: artifact(name) for name in (*SHARED, *TOURNAMENT)}
     planned = plan(
         topology.tournament,
-        topology.roles(),
+        topology.on_one_chain().roles(token, NOBODYS_VAULT),
         artifacts,
         signer.address,
         web3.eth.get_transaction_count(signer.account.address),
@@ -126,8 +133,16 @@ def deploy(web3: Web3, topology: Topology, folder: Path) -> DeploymentRecord:
     return record
 
 
+def _create(web3: Web3, signer: DevSigner, data: bytes) -> str:
+    """Creates a contract; its address."""
+    nonce = web3.eth.get_transaction_count(signer.account.address)
+    sent = web3.eth.send_raw_transaction(signer.sign_creation(nonce, data))
+    return str(web3.eth.wait_for_transaction_receipt(sent, poll_latency=0.01)["contractAddress"])
+
+
 def _fund(web3: Web3, topology: Topology, record: DeploymentRecord, deployer: LocalAccount) -> None:
-    token = web3.eth.contract(address=record.contracts["ChildNmr"].address, abi=abi("ChildNmr"))
+    at = record.contracts["StakePool"].arguments["token"]
+    token = web3.eth.contract(address=at, abi=abi("ChildNmr"))
     pool = web3.eth.contract(address=record.pool, abi=abi("StakePool"))
     vault = int(topology.tournament.vault.nmr * _WEI_PER_NMR)
     calls = [token.functions.approve(record.pool, vault), pool.functions.fund(vault)]

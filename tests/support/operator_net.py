@@ -65,7 +65,7 @@ class OperatorNet:
         return self.topology.operators
 
     def start(self) -> None:
-        self.devnet.start_chain(block_time=1)
+        self.devnet.start_chains(block_time=1)
         web3 = connect(self.topology.rpc)
         record = deploy(web3, self.topology, self.devnet.folder)
         self.reader = PoolReader.open(self.topology.rpc, record.pool)

@@ -1,4 +1,4 @@
-"""A devnet's topology with times of seconds instead of days, so that rounds come to their end."""
+"""A topology of one chain with times of seconds, so that rounds come to their end."""
 
 from decimal import Decimal
 
@@ -9,8 +9,8 @@ from oracle.devnet.topology import Topology, Vault, load
 def short_topology(
     timing: Timing, clocks: Clocks, *, base_port: int | None = None, vault_nmr: int = 100_000
 ) -> Topology:
-    """The default topology with these times, on ports from ``base_port`` on."""
-    declared = load()
+    """The default topology without a bridge, with these times, on ports from ``base_port`` on."""
+    declared = load().on_one_chain()
     tournament = declared.tournament.model_copy(
         update={"timing": timing, "clocks": clocks, "vault": Vault(nmr=Decimal(vault_nmr))}
     )

@@ -89,13 +89,19 @@ class TwoChains:
         gas: int = 0,
     ) -> TxReceipt:
         """``call`` as a transaction of development account ``account``, reverted or not."""
+        digest = self.post(web3, call, account, legacy=legacy, gas=gas)
+        return web3.eth.wait_for_transaction_receipt(digest, poll_latency=0.005)  # type: ignore[arg-type]
+
+    def post(
+        self, web3: Web3, call: Call, account: int, *, legacy: bool = False, gas: int = 0
+    ) -> bytes:
+        """Sends without waiting; the transaction's hash."""
         signer = dev_account(account)
         fields = {"from": signer.address, "gas": gas or 3_000_000, "chainId": web3.eth.chain_id}
-        fields |= {"nonce": web3.eth.get_transaction_count(signer.address)}
+        fields |= {"nonce": web3.eth.get_transaction_count(signer.address, "pending")}
         made = call.build_transaction(fields | (LEGACY if legacy else TYPED))  # type: ignore[arg-type]
         raw = signer.sign_transaction(made).raw_transaction  # type: ignore[arg-type]
-        digest = web3.eth.send_raw_transaction(raw)
-        return web3.eth.wait_for_transaction_receipt(digest, poll_latency=0.005)
+        return bytes(web3.eth.send_raw_transaction(raw))
 
     def done(self, web3: Web3, call: Call, account: int, **options: Any) -> TxReceipt:
         """The same; it must succeed."""

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oracle.devnet.topology import REAL_CHAINS, Topology, exact, load
+from oracle.chain.keys import dev_account
+from oracle.devnet.topology import REAL_CHAINS, exact, load
 from oracle.errors import InputError
 from oracle.settlement.payout import Template
 from oracle.settlement.units import RATE_ONE, UNITS_PER_NMR
@@ -114,7 +115,15 @@ def _template(**changes: object) -> Callable[[dict[str, Any]], None]:
         (lambda t: t["governance"].update(proposer=6), "governance.*account 6"),
         (lambda t: t["governance"].update(proposer=64), r"governance\.proposer: "),
         (lambda t: t["governance"].update(delay=0), r"governance\.delay: "),
-        (lambda t: t["governance"].update(burn_vault="0x1"), r"governance\.burn_vault: "),
+        (lambda t: t["root"].update(chain_id=731_371), "chain id 731371 stands more than once"),
+        (lambda t: t["root"].update(chain_id=1), "chain id 1 belongs to a real network"),
+        (lambda t: t["root"].update(port=28_601), "port 28601"),
+        (lambda t: t["root"].update(rpc=["x"]), r"root\.rpc: Extra inputs"),
+        (lambda t: t["bridge"].update(validators=[]), r"bridge\.validators: "),
+        (lambda t: t["bridge"].update(validators=[40, 40]), "bridge.*account 40"),
+        (lambda t: t["bridge"].update(admin=2), "bridge.*account 2"),
+        (lambda t: t["bridge"].update(admin=12), "bridge, stakers: account 12"),
+        (lambda t: t["bridge"].update(poll=0), r"bridge\.poll: "),
         (lambda t: t["tournament"].update(super_quorum=4), "super-quorum of 4"),
         (lambda t: t["tournament"].update(registry_fee_nmr="0"), "registry_fee_nmr 0"),
         (lambda t: t["operators"][1].update(port=28_601), "port 28601"),
@@ -161,21 +170,43 @@ def test_load__missing_file__says_so(tmp_path: Path) -> None:
         load(tmp_path / "none.toml")
 
 
-def test_moved__base_port__chain_first_then_operators() -> None:
+def test_moved__base_port__chain_first_then_operators_then_the_root_chain() -> None:
     moved = load().moved(30_000)
     assert moved.chain.port == 30_000
     assert [o.port for o in moved.operators] == [30_001, 30_002, 30_003, 30_004]
+    assert moved.root_rpc == "http://127.0.0.1:30005"
     assert moved.moved(load().chain.port).chain == load().chain
 
 
-@pytest.mark.parametrize("base", [-5, 0, 1023, 65_532, 70_000])
+@pytest.mark.parametrize("base", [-5, 0, 1023, 65_531, 70_000])
 def test_moved__ports_that_do_not_exist__refused(base: int) -> None:
     with pytest.raises(InputError, match=r"port"):
         load().moved(base)
 
 
 def test_moved__highest_ports__fit() -> None:
-    assert isinstance(load().moved(65_531), Topology)
+    assert load().moved(65_530).required_root().port == 65_535
+    assert load().on_one_chain().moved(65_531).operators[-1].port == 65_535
+
+
+def test_on_one_chain__root_asked_for__says_what_to_declare(tmp_path: Path) -> None:
+    one = load().on_one_chain()
+    with pytest.raises(InputError, match="has one chain only") as info:
+        one.required_root()
+    assert "[root]" in info.value.fix
+    path = tmp_path / "one.json"
+    path.write_text(one.model_dump_json())
+    assert load(path) == one
+
+
+def test_roles__both_chains_and_one__commands_come_from_the_root_chain_if_there_is_one() -> None:
+    token, vault = (dev_account(index).address for index in (50, 51))
+    proposer = dev_account(7).address
+    two, one = load().roles(), load().on_one_chain().roles(token, vault)
+    assert (two.token, two.burn_vault) == (None, None)  # those of the bridge
+    assert two.tunnel is not None
+    assert (two.tunnel.governor, two.timelock.proposer) == (proposer, proposer)
+    assert (one.token, one.burn_vault, one.tunnel) == (token, vault, None)
 
 
 decimals = st.decimals(allow_nan=False, allow_infinity=False, min_value=0, max_value=10**9)
@@ -218,6 +249,14 @@ def test_with_operators__any_number__a_quorum_that_the_contract_takes(
     path = tmp_path / "topology.json"
     path.write_text(made.model_dump_json())
     assert load(path) == made  # no account or port stands twice
+
+
+def test_with_operators__stakers_before_the_validators__their_accounts_are_passed_over(
+    tmp_path: Path,
+) -> None:
+    path = _written(tmp_path, lambda t: t["stakers"].update(first_account=33))
+    made = load(path).with_operators(8)
+    assert [o.account for o in made.operators] == [2, 3, 4, 5, 39, 44, 45, 46]
 
 
 def test_urls__topology_and_operator__its_own_addresses_go_first(tmp_path: Path) -> None:
