@@ -18,7 +18,7 @@ unexport CONDA_PREFIX
 BIN := .venv/bin
 STAMPS := .venv/.stamps
 
-.PHONY: help setup demo test quick fuzz gas bench bench-peers faults rounds mutants determinism conformance-scores static types lint format abi lock clean
+.PHONY: help setup demo test quick fork fuzz gas bench bench-peers faults rounds mutants determinism conformance-scores conformance-clients static types lint format abi lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -33,6 +33,9 @@ test: setup ## Run all tests.
 
 quick: setup ## Run the fast tests, in under a minute.
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not chain" $(ARGS)
+
+fork: setup ## Test the bridge on forks of two chains that run here (ARGS="--bridge FILE": real ones).
+	@PYTHONPATH=.:tests/support $(BIN)/python tests/fork/run.py $(ARGS)
 
 # Every test that draws examples, with the deep profile: 10,000 each, 200 runs of 500 steps a machine.
 fuzz: setup ## Run the property tests and state machines in full: hours.
@@ -62,6 +65,9 @@ determinism: setup $(STAMPS)/scoring ## Compute all paid scores under many setti
 conformance-scores: setup $(STAMPS)/conformance ## Compare the scores with numerai-tools, in an environment of its own.
 	@PYTHONPATH=. NUMBA_CACHE_DIR=.venv-conformance/numba OPENBLAS_NUM_THREADS=1 \
 	  .venv-conformance/bin/python tests/conformance/run.py $(ARGS)
+
+conformance-clients: setup $(STAMPS)/clients ## Run every method of numerapi against a server (ARGS="--queries": only check what it sends).
+	@PYTHONPATH=.:tests/support $(BIN)/python tests/clients/run.py --python .venv-clients/bin/python --results tests/clients/results.md $(ARGS)
 
 lint: setup ## Check style, import order, types and contracts.
 	@$(BIN)/ruff check .
@@ -97,6 +103,10 @@ lock: .tools/.uv ## Resolve the lock files anew.
 	  --no-emit-index-url --python-version 3.11 --upgrade --quiet -o requirements-scoring.lock
 	.tools/bin/uv pip compile requirements-conformance.in --generate-hashes --universal \
 	  --no-emit-index-url --python-version 3.11 --upgrade --quiet -o requirements-conformance.lock
+	.tools/bin/uv pip compile requirements-clients.in --generate-hashes --universal \
+	  --no-emit-index-url --python-version 3.11 --upgrade --quiet -o requirements-clients.lock
+	.tools/bin/uv pip compile tests/clients/cli.in --no-deps --generate-hashes \
+	  --no-emit-index-url --python-version 3.11 --quiet -o tests/clients/cli.lock
 	.tools/bin/uv pip compile tests/conformance/older.in --no-deps --generate-hashes \
 	  --no-emit-index-url --python-version 3.11 --quiet -o tests/conformance/older.lock
 	npm install --package-lock-only --ignore-scripts --no-audit --no-fund
@@ -140,6 +150,15 @@ $(STAMPS)/conformance: requirements-conformance.lock tests/conformance/older.loc
 	@.venv-conformance/bin/python -m pip download --quiet --no-deps --no-build-isolation --require-hashes \
 	  --disable-pip-version-check --no-binary numerai-tools -d .venv-conformance/source -r tests/conformance/older.lock
 	@tar -xzf .venv-conformance/source/numerai_tools-*.tar.gz -C .venv-conformance/source --strip-components 1
+	@touch $@
+
+# The tournament's clients as their users have them, and the sources of one that is only read.
+$(STAMPS)/clients: requirements-clients.lock tests/clients/cli.lock | $(STAMPS)/python
+	@echo "Installing numerapi ..."
+	@.tools/bin/uv venv --quiet --clear --python $$(command -v $(PYTHON)) .venv-clients
+	@.tools/bin/uv pip sync --quiet --require-hashes --python .venv-clients/bin/python requirements-clients.lock
+	@.tools/bin/uv pip install --quiet --no-deps --require-hashes \
+	  --python .venv-clients/bin/python --target .venv-clients/cli -r tests/clients/cli.lock
 	@touch $@
 
 $(STAMPS)/chain: package-lock.json | $(STAMPS)/python
