@@ -87,7 +87,10 @@ def test_answer__read_slowly_but_fast_enough__comes_whole(ingest):
 
 
 def test_answers__as_many_as_may_be_at_work__are_given_back_when_they_are_read(ingest):
-    with served(ingest, replace(LIMITS, sending=600.0, held=4 * SIZE)) as url, ThreadPoolExecutor(4) as pool:
+    with (
+        served(ingest, replace(LIMITS, sending=600.0, held=4 * SIZE)) as url,
+        ThreadPoolExecutor(4) as pool,
+    ):
         for _ in range(3):
             answers = list(pool.map(httpx.get, [url + PATH] * 4))
             assert {answer.status_code for answer in answers} == {200}
