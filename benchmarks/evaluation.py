@@ -1,10 +1,12 @@
 """Times the evaluation of a large round from its files, and measures its memory.
 
     .venv/bin/python benchmarks/evaluation.py [--models 10000] [--rows 6700] [--workers 2]
+        [--tournament 8]
 
-Every file is made when it is read, so that nothing but the evaluation holds memory: `read` gives
-CSVs of some 190 KB. Memory is that of this process and of all that it starts, ten times a second:
-resident sizes summed (pages that processes share count in each), and proportional ones.
+In Signals (11) there are 60 neutralizers, and in it and Crypto (12) files leave out a tenth of the
+ids. Every file is made when it is read, so that nothing but the evaluation holds memory: `read`
+gives CSVs of some 190 KB. Memory is that of this process and of all that it starts, ten times a
+second: resident sizes summed (pages that processes share count in each), and proportional ones.
 """
 
 import argparse
@@ -23,29 +25,36 @@ import psutil
 from eth_account import Account
 
 from oracle.evaluation.evaluate import Entry, RoundInputs, Scorer, evaluate
+from oracle.scoring.signal_round import SignalTarget
 from oracle.settlement.manifest import CloseBlock
-from oracle.settlement.payout import Template
+from oracle.settlement.payout import SCORE_KINDS, Template
 from oracle.settlement.reference import Stakes
-from oracle.settlement.typed_data import (
-    SPEC_HASH,
-    Announcement,
-    Domain,
-    Submission,
-    message,
-)
+from oracle.settlement.specs import NEWEST, SPECS
+from oracle.settlement.typed_data import Announcement, Domain, Submission, message
 from oracle.settlement.units import MILLIONTH, RATE_ONE, UNITS_PER_NMR
+from oracle.tournaments import BY_NUMBER, by_number
+from oracle.tournaments.signal_files import (
+    COLUMNS,
+    signal_targets_bytes,
+    signal_universe_bytes,
+)
 from oracle.tournaments.universe import targets_bytes, universe_bytes
 
 CHAIN, POOL = 731371, "0x" + "aA" * 20
+SIGNALS, NEUTRALIZERS = 11, 60
 
 
 class Files:
     """A file for each number: ids with one list of values, turned by the number."""
 
-    def __init__(self, ids: list[str]) -> None:
-        random = np.random.default_rng(1)
+    def __init__(self, ids: list[str], tournament: int) -> None:
+        random, rules = np.random.default_rng(1), by_number(tournament)
+        columns = rules.id_columns[-1], rules.prediction_columns[0]
+        self._header = ",".join(columns).encode() + b"\n"
         self._heads = [f"{name},0.".encode() for name in ids]
-        self._values = [b"%09d\n" % v for v in random.integers(1, 10**9, len(ids)).tolist()]
+        if not rules.need_all_ids:
+            self._heads = [head for row, head in enumerate(self._heads) if row % 10]
+        self._values = [b"%09d\n" % v for v in random.integers(1, 10**9, len(self._heads)).tolist()]
         self._number: dict[bytes, int] = {}
 
     def make(self, number: int) -> bytes:
@@ -54,7 +63,7 @@ class Files:
         if number >= len(self._values):  # other values, lest two models be the same
             values = values[::-1]
         body = [part for pair in zip(self._heads, values, strict=True) for part in pair]
-        return b"id,prediction\n" + b"".join(body)
+        return self._header + b"".join(body)
 
     def listed(self, number: int) -> tuple[bytes, int]:
         raw = self.make(number)
@@ -66,10 +75,22 @@ class Files:
         return self.make(self._number[sha256])
 
 
-def round_of(models: int, rows: int) -> tuple[RoundInputs, Files]:
+def provided(ids: list[str], target: np.ndarray, tournament: int) -> tuple[bytes, bytes]:
+    """Universe and targets."""
+    if tournament != SIGNALS:
+        return universe_bytes(ids), targets_bytes(ids, target)
+    dice, rows = np.random.default_rng(3), len(ids)
+    basis = np.linalg.qr(dice.normal(size=(rows, NEUTRALIZERS)))[0]
+    weights = dice.integers(1, 10**9, rows)
+    given = SignalTarget(target, weights, np.rint(basis * 10**9).astype(np.int64))
+    names = [[name] * len(COLUMNS) for name in ids]
+    return signal_universe_bytes(names), signal_targets_bytes(ids, given)
+
+
+def round_of(models: int, rows: int, tournament: int) -> tuple[RoundInputs, Files]:
     """A round in which every model has one file, half of a hundred accounts."""
     ids = [f"n{i:015x}" for i in range(rows)]
-    files = Files(ids)
+    files = Files(ids, tournament)
     accounts = [Account.create() for _ in range(50)]
     entries = []
     for model in range(models):
@@ -77,15 +98,22 @@ def round_of(models: int, rows: int) -> tuple[RoundInputs, Files]:
         said = message(Submission(7, model, sha256, 1), Domain(CHAIN, POOL))
         signature = bytes(accounts[model % 50].sign_message(said).signature)
         entries.append(Entry(model, sha256, 1, True, signature, size))
+    first, second, third = (SCORE_KINDS[name] for name in by_number(tournament).scores)
     template = Template(
-        (1, 2, 3), (750_000, 2_250_000, 0), RATE_ONE // 20, RATE_ONE // 20, 10**15, 500_000
+        (first, second, third),
+        (750_000, 2_250_000, 0),
+        RATE_ONE // 20,
+        RATE_ONE // 20,
+        10**15,
+        500_000,
     )
     announcement = Announcement(
-        POOL, 8, 7, 1_800_000_000, 1_800_003_600, 2_592_000, MILLIONTH, bytes(32), SPEC_HASH, 1,
-        template,
+        POOL, tournament, 7, 1_800_000_000, 1_800_003_600, 2_592_000, MILLIONTH, bytes(32),
+        SPECS[NEWEST].hash, 1, template,
     )  # fmt: skip
     levels = np.array([0, 250_000_000, 500_000_000, 750_000_000, 10**9])
     target = levels[np.random.default_rng(2).integers(0, 5, rows)]
+    universe, targets = provided(ids, target, tournament)
     inputs = RoundInputs(
         chain_id=CHAIN,
         oracle="0x" + "bb" * 20,
@@ -93,8 +121,8 @@ def round_of(models: int, rows: int) -> tuple[RoundInputs, Files]:
         close_block=CloseBlock(number=99, hash="0x" + "33" * 32, timestamp=1_800_003_599),
         stakes=Stakes(models, dict.fromkeys(range(models), UNITS_PER_NMR), frozenset()),
         owners={m: accounts[m % 50].address for m in range(models)},
-        universe=universe_bytes(ids),
-        targets=targets_bytes(ids, target),
+        universe=universe,
+        targets=targets,
         entries=entries,
     )
     return inputs, files
@@ -142,8 +170,9 @@ def main() -> None:
     parser.add_argument("--models", type=int, default=10_000)
     parser.add_argument("--rows", type=int, default=6_700)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--tournament", type=int, choices=sorted(BY_NUMBER), default=8)
     options = parser.parse_args()
-    inputs, files = round_of(options.models, options.rows)
+    inputs, files = round_of(options.models, options.rows, options.tournament)
     size = sum(entry.size for entry in inputs.entries)
     print(f"{options.models} models x {options.rows} rows, {size / 1e6:,.0f} MB of files")
     memory, began = Memory(), time.monotonic()

@@ -17,8 +17,7 @@ from oracle.cli.schedule import PhiSource, Schedule, with_phi, with_schedule
 from oracle.devnet.topology import ANNOUNCER, REAL_CHAINS
 from oracle.errors import RefusedError
 from oracle.scoring.volatility import PHI_ONE, decimal
-from oracle.settlement.specs import SPECS
-from oracle.settlement.typed_data import SPEC
+from oracle.settlement.specs import NEWEST, SPECS
 from scripts._output import readable_errors
 
 
@@ -26,7 +25,9 @@ from scripts._output import readable_errors
 @click.option("--record", type=click.Path(path_type=Path), required=True, help="Deployment record.")
 @with_schedule
 @with_phi
-@click.option("--spec", type=click.Choice(list(SPECS)), default=SPEC, help="Scoring specification.")
+@click.option(
+    "--spec", type=click.Choice(list(SPECS)), default=NEWEST, help="Scoring specification."
+)
 def cli(record: Path, schedule: Schedule, phi_source: PhiSource, spec: str) -> None:
     """Announce the next round."""
     with readable_errors() as web3:

@@ -15,8 +15,8 @@ from oracle.chain.sender import Sending
 from oracle.errors import InputError
 from oracle.settlement.batches import Batch
 from oracle.settlement.intents import ALL_WEI, StakeAction, StakeIntent, StakeMandate
-from oracle.settlement.specs import SPECS
-from oracle.settlement.typed_data import SPEC, Commit, Confirm, Statement
+from oracle.settlement.specs import NEWEST, SPECS
+from oracle.settlement.typed_data import Commit, Confirm, Statement
 from oracle.settlement.units import WEI_PER_UNIT
 
 
@@ -44,7 +44,7 @@ class PoolWriter:
         horizon: int,
         phi: int,
         series_hash: bytes,
-        spec: str = SPEC,
+        spec: str = NEWEST,
     ) -> TxReceipt:
         """Announces a round; ``series_hash``, of the returns that ``phi`` (at 10^-6) follows from,
         may be zeros only where phi is 1. ``spec`` names what the round is evaluated by."""

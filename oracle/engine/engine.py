@@ -27,6 +27,7 @@ from oracle.scoring.limits import MAX_MODELS
 from oracle.scoring.meta_model import MetaStatus, StakeSums
 from oracle.scoring.portfolio import PortfolioProblem
 from oracle.scoring.round import RoundScores, contribution, meta_weights, published_meta_model
+from oracle.scoring.signal_round import SignalScores, SignalTarget, signal_products
 
 
 class ScoringEngine:
@@ -195,6 +196,25 @@ class ScoringEngine:
             rho_statuses=hardened.statuses,
             tc=tc,
             tc_status=tc_status,
+        )
+
+    def score_signals(
+        self, given: SignalTarget, stakes: Sequence[int], *, accounts: Sequence[Hashable]
+    ) -> SignalScores:
+        """The scores of `oracle.scoring.signal_round.score_signals`, bit for bit, from the ranks.
+
+        Alpha and MPC, three passes over the mapped ranks, are computed in this process.
+        """
+        weights = require_stakes(stakes, self._models)
+        meta_values, _, status = published_meta_model(self.stake_sums(weights))
+        hardened = self.hardening(weights, accounts)
+        ranks = self._file.open().values
+        return SignalScores(
+            products=signal_products(ranks, weights, given, self._block),
+            meta_values=meta_values,
+            meta_status=status,
+            rho=hardened.rho,
+            levels=hardened.levels,
         )
 
     def _cuts(self) -> Iterator[slice]:

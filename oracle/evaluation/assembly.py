@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from oracle.evaluation.inputs import Entry, EvaluationError, RoundInputs
+from oracle.evaluation.score_sets import ScoreSet, score_set
 from oracle.settlement.batches import Batch, chain, cut
 from oracle.settlement.manifest import (
     TARGETS,
@@ -26,14 +27,14 @@ from oracle.settlement.typed_data import Announcement, Commit
 from oracle.settlement.units import LANES_PER_WORD, words_for
 from oracle.settlement.words import ScoreLane, pack_score, score_words
 
-SCORES_HEADER: Final = "model,on_time,stake,corr,mmc,tc,rho,level"
 META_HEADER: Final = "id,value"
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What scoring found. ``rows``: of each accepted entry the published integers by name: corr,
-    mmc, tc and rho at 10^-9, level; ``meta``: (id, value at 10^-9) of the meta model."""
+    """What scoring found. ``rows``: of each accepted entry the published integers by column of the
+    round's `ScoreSet`, scores and rho at 10^-9; ``meta``: (id, value at 10^-9) of the meta model.
+    """
 
     accepted: Sequence[Entry]
     rejected: Sequence[tuple[Entry, str]]
@@ -64,7 +65,8 @@ def assemble(inputs: RoundInputs, spec: Spec, scored: Scored, targets: File) -> 
         inputs.stakes.stakes.get(entry.model, 0) if entry.on_time else 0
         for entry in scored.accepted
     ]
-    lanes, saturated = _lanes(scored, announced)
+    found = score_set(spec, announced.tournament)
+    lanes, saturated = _lanes(scored, announced, found)
     words = words_for(inputs.stakes.models)
     batches = cut(
         score_words(lanes, words),
@@ -76,7 +78,7 @@ def assemble(inputs: RoundInputs, spec: Spec, scored: Scored, targets: File) -> 
         "inputs/universe.csv": inputs.universe,
         "inputs/stakes.json": canonical(stakes_json(inputs.stakes, inputs.lower_owners())),
         "inputs/submissions.json": canonical(_submissions_json(scored)),
-        "outputs/scores.csv": _scores_csv(scored, stakes),
+        "outputs/scores.csv": _scores_csv(scored, stakes, found),
         "outputs/unscored.csv": _unscored_csv(inputs.stakes, scored),
         "outputs/meta_model.csv": _csv(META_HEADER, scored.meta),
         "outputs/batches.json": canonical(_batches_json(batches)),
@@ -134,9 +136,11 @@ def _listed(files: Mapping[str, bytes], entries: Iterable[Entry], targets: File)
     return sorted(everything, key=lambda file: file.path)
 
 
-def _lanes(scored: Scored, announced: Announcement) -> tuple[dict[int, ScoreLane], list[Saturated]]:
+def _lanes(
+    scored: Scored, announced: Announcement, found: ScoreSet
+) -> tuple[dict[int, ScoreLane], list[Saturated]]:
     """Score lanes of the on-time models, and the scores that did not fit."""
-    kinds = _kind_names(announced)
+    kinds = _kind_names(announced, found)
     lanes: dict[int, ScoreLane] = {}
     saturated: list[Saturated] = []
     for entry, values in zip(scored.accepted, scored.rows, strict=True):
@@ -154,14 +158,15 @@ def _lanes(scored: Scored, announced: Announcement) -> tuple[dict[int, ScoreLane
     return lanes, saturated
 
 
-def _kind_names(announced: Announcement) -> list[str]:
+def _kind_names(announced: Announcement, found: ScoreSet) -> list[str]:
     """Names of the template's three scores, empty for none."""
-    known = {SCORE_KINDS[name]: name.lower() for name in ("CORR", "MMC", "TC")}
+    known = {SCORE_KINDS[name.upper()]: name for name in found.scores}
     names = {**known, SCORE_KINDS["NONE"]: ""}
     for code in announced.template.kinds:
         if code not in names:
             raise EvaluationError(
-                f"this release cannot score kind {code}; it knows {', '.join(known.values())}"
+                f"tournament {announced.tournament} cannot score kind {code}; "
+                f"it knows {', '.join(found.scores)}"
             )
     return [names[code] for code in announced.template.kinds]
 
@@ -171,12 +176,12 @@ def _csv(header: str, rows: Iterable[Sequence[object]]) -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
-def _scores_csv(scored: Scored, stakes: Sequence[int]) -> bytes:
+def _scores_csv(scored: Scored, stakes: Sequence[int], found: ScoreSet) -> bytes:
     rows = [
-        (entry.model, int(entry.on_time), stake, *values.values())
+        (entry.model, int(entry.on_time), stake, *(values[name] for name in found.columns))
         for entry, stake, values in zip(scored.accepted, stakes, scored.rows, strict=True)
     ]
-    return _csv(SCORES_HEADER, rows)
+    return _csv(found.header, rows)
 
 
 def _unscored_csv(stakes: Stakes, scored: Scored) -> bytes:

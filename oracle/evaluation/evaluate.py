@@ -3,21 +3,19 @@
 Operators run it before they sign, anyone runs it afterwards to check them.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Mapping
 
 from oracle.evaluation.assembly import Evaluation, Scored, assemble
 from oracle.evaluation.inputs import Entry, EvaluationError, RoundInputs
+from oracle.evaluation.score_sets import score_set
 from oracle.evaluation.scorer import Scorer, Work
+from oracle.evaluation.scoring import Counted, scoring_of
 from oracle.evaluation.selection import select, within
-from oracle.scoring.portfolio import plain_problem
-from oracle.scoring.round import RoundScores
 from oracle.settlement.manifest import TARGETS, listed
 from oracle.settlement.specs import SPECS, Spec, spec_of
 from oracle.settlement.typed_data import Domain
 from oracle.tournaments import by_number
-from oracle.tournaments.rules import SubmissionRules
-from oracle.tournaments.universe import parse_targets, parse_universe
+from oracle.tournaments.round_files import read_targets, read_universe
 
 __all__ = ["Entry", "Evaluation", "EvaluationError", "RoundInputs", "Scorer", "evaluate"]
 
@@ -33,7 +31,7 @@ def evaluate(inputs: RoundInputs, read: Read, *, scorer: Scorer | None = None) -
     specification that it was announced with. Raises ``EvaluationError`` and what ``read`` raises.
     """
     spec = announced_spec(inputs)
-    return _EVALUATIONS[spec.name](inputs, spec, read, scorer or Scorer())
+    return _evaluated(inputs, spec, read, scorer or Scorer())
 
 
 def announced_spec(inputs: RoundInputs) -> Spec:
@@ -48,26 +46,15 @@ def announced_spec(inputs: RoundInputs) -> Spec:
     return spec
 
 
-def tournament_rules(inputs: RoundInputs) -> SubmissionRules:
-    """Raises ``EvaluationError`` for a tournament that cannot be scored."""
-    rules = by_number(inputs.announcement.tournament)
-    if not rules.need_all_ids:
-        # Models would predict different rows, and scores compare row with row.
-        raise EvaluationError(
-            f"this release cannot score tournament {rules.number} ({rules.name}), "
-            "whose submissions may leave ids out"
-        )
-    return rules
-
-
-def _evaluate_1(inputs: RoundInputs, spec: Spec, read: Read, scorer: Scorer) -> Evaluation:
-    """By specification ``assay/scoring/1``, whoever gets to see the predictions."""
-    universe = parse_universe(inputs.universe)
-    target = parse_targets(inputs.targets, universe)
-    rules = tournament_rules(inputs)
+def _evaluated(inputs: RoundInputs, spec: Spec, read: Read, scorer: Scorer) -> Evaluation:
+    tournament = inputs.announcement.tournament
+    scored_by = scoring_of(score_set(spec, tournament))
+    rules = by_number(tournament)
+    universe = read_universe(inputs.universe, rules)
+    target = read_targets(inputs.targets, universe, rules)
     owners = inputs.lower_owners()
     stakes = inputs.stakes.stakes
-    with scorer.work(len(owners), len(universe)) as work:
+    with scorer.work(len(owners), len(universe.ids)) as work:
         selection = within(
             select(
                 inputs.entries,
@@ -78,24 +65,20 @@ def _evaluate_1(inputs: RoundInputs, spec: Spec, read: Read, scorer: Scorer) -> 
             stakes,
         )
         accepted = [entry for entry, _ in selection.accepted]
-        scores = (
-            work.score(
-                [number for _, number in selection.accepted],
-                target,
-                [stakes.get(entry.model, 0) if entry.on_time else 0 for entry in accepted],
-                [owners[entry.model] for entry in accepted],
-                # The close block's hash is not known while stakes and predictions can change.
-                plain_problem(len(universe), seed=int(inputs.close_block.hash, 16)),
-            )
-            if accepted
-            else None
+        counted = Counted(
+            numbers=[number for _, number in selection.accepted],
+            stakes=[stakes.get(entry.model, 0) if entry.on_time else 0 for entry in accepted],
+            accounts=[owners[entry.model] for entry in accepted],
         )
+        # The close block's hash is not known while stakes and predictions can change.
+        found = scored_by(work, counted, target, int(inputs.close_block.hash, 16))
+    hardened = inputs.announcement.template.kappa > 0
     scored = Scored(
         accepted=accepted,
         rejected=selection.rejected,
-        rows=_rows(scores, hardened=inputs.announcement.template.kappa > 0),
-        meta=_meta(universe, scores),
-        statuses=_statuses(scores),
+        rows=found.rows if hardened else [{**row, "level": 0} for row in found.rows],
+        meta=list(zip(universe.ids, found.meta, strict=True)) if found.meta else [],
+        statuses=found.statuses,
     )
     return assemble(inputs, spec, scored, listed(TARGETS, inputs.targets))
 
@@ -106,38 +89,3 @@ def signed_by_owners(inputs: RoundInputs, owners: Mapping[int, str], work: Work)
     known = [entry for entry in inputs.entries if entry.model in owners]
     signers = work.signed(known, announced.round, Domain(inputs.chain_id, announced.pool))
     return {e for e, who in zip(known, signers, strict=True) if who == owners[e.model]}
-
-
-_EVALUATIONS: Final = dict.fromkeys(SPECS, _evaluate_1)
-"""What every specification is evaluated by."""
-
-
-def _rows(scores: RoundScores | None, hardened: bool) -> list[dict[str, int]]:
-    """What is published of each model: levels are 0 unless ``hardened``."""
-    if scores is None:
-        return []
-    return [
-        {
-            "corr": int(corr),
-            "mmc": int(mmc),
-            "tc": int(tc),
-            "rho": int(rho),
-            "level": int(level) if hardened else 0,
-        }
-        for corr, mmc, tc, rho, level in zip(
-            scores.corr, scores.mmc, scores.tc, scores.rho, scores.levels, strict=True
-        )
-    ]
-
-
-def _meta(universe: Sequence[str], scores: RoundScores | None) -> list[tuple[str, int]]:
-    if scores is None or scores.meta_status != "ok":
-        return []
-    return [(i, int(v)) for i, v in zip(universe, scores.meta_values, strict=True)]
-
-
-def _statuses(scores: RoundScores | None) -> dict[str, str]:
-    """Whether there is a meta model and a True Contribution, or why not."""
-    if scores is None:
-        return {"meta_model": "no_submission", "tc": "no_submission"}
-    return {"meta_model": scores.meta_status, "tc": scores.tc_status}

@@ -11,8 +11,9 @@ from typing import Annotated, Any, ClassVar, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from oracle.evaluation.assembly import META_HEADER, SCORES_HEADER
+from oracle.evaluation.assembly import META_HEADER
 from oracle.evaluation.inputs import Entry, RoundInputs
+from oracle.evaluation.score_sets import ScoreSet
 from oracle.settlement.batches import Batch
 from oracle.settlement.manifest import (
     Manifest,
@@ -22,6 +23,7 @@ from oracle.settlement.manifest import (
 )
 from oracle.settlement.payout import Template
 from oracle.settlement.reference import Stakes
+from oracle.settlement.submitters import PATTERN
 from oracle.settlement.typed_data import Announcement
 from oracle.settlement.units import MAX_AMOUNT, MAX_LEVEL, MAX_MODELS
 from oracle.settlement.wire import unhex
@@ -85,7 +87,7 @@ class _AcceptedJson(_Part):
     sha256: _Hash
     sequence: _Count
     on_time: bool
-    signature: Annotated[str, Field(pattern="^0x[0-9a-f]{130}$")]
+    signature: Annotated[str, Field(pattern=PATTERN)]
 
 
 class _RejectedJson(_AcceptedJson):
@@ -102,16 +104,11 @@ class _BatchJson(_Part):
     words: list[_Hash]
 
 
-class _StatusesJson(_Part):
-    meta_model: str
-    tc: str
-
-
 _T = TypeVar("_T")
 _ANNOUNCEMENT_JSON = TypeAdapter(_AnnouncementJson)
 _STAKES_JSON = TypeAdapter(_StakesJson)
 _SUBMISSIONS_JSON = TypeAdapter(_SubmissionsJson)
-_STATUSES_JSON = TypeAdapter(_StatusesJson)
+_STATUSES_JSON = TypeAdapter(dict[str, str])
 _BATCHES_JSON = TypeAdapter(list[_BatchJson])
 
 
@@ -226,10 +223,10 @@ def parse_batches(raw: bytes) -> list[Batch]:
     return [Batch(item.start, tuple(int(word, 16) for word in item.words)) for item in items]
 
 
-def published_rows(read: ReadFile) -> list[dict[str, int]]:
+def published_rows(read: ReadFile, scored: ScoreSet) -> list[dict[str, int]]:
     """``outputs/scores.csv``: model, on_time and stake, then what scoring found of each model."""
-    names = SCORES_HEADER.split(",")
-    rows = [dict(zip(names, row, strict=True)) for row in _table(read, _SCORES, SCORES_HEADER)]
+    names = scored.header.split(",")
+    rows = [dict(zip(names, row, strict=True)) for row in _table(read, _SCORES, scored.header)]
     found = [{name: _whole(_SCORES, text) for name, text in row.items()} for row in rows]
     for row in found:
         if not 0 <= row["level"] <= MAX_LEVEL:
@@ -243,9 +240,13 @@ def published_meta(read: ReadFile) -> list[tuple[str, int]]:
     return [(row_id, _whole(_META, value)) for row_id, value in rows]
 
 
-def published_statuses(read: ReadFile) -> dict[str, str]:
+def published_statuses(read: ReadFile, scored: ScoreSet) -> dict[str, str]:
     """``outputs/statuses.json``."""
-    return _read(_STATUSES_JSON, read(_STATUSES), _STATUSES).model_dump()
+    found = _read(_STATUSES_JSON, read(_STATUSES), _STATUSES)
+    if set(found) != set(scored.statuses):
+        known = ", ".join(scored.statuses)
+        raise ArtefactError(f"{_STATUSES}: it must say {known}, and nothing else", _STATUSES)
+    return found
 
 
 def _table(read: ReadFile, path: str, header: str) -> list[list[str]]:

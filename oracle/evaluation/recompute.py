@@ -4,12 +4,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 
 from oracle.evaluation.assembly import Evaluation, Scored, assemble
-from oracle.evaluation.evaluate import (
-    announced_spec,
-    evaluate,
-    signed_by_owners,
-    tournament_rules,
-)
+from oracle.evaluation.evaluate import announced_spec, evaluate, signed_by_owners
 from oracle.evaluation.inputs import Entry
 from oracle.evaluation.published import (
     ReadFile,
@@ -19,6 +14,7 @@ from oracle.evaluation.published import (
     published_rows,
     published_statuses,
 )
+from oracle.evaluation.score_sets import ScoreSet, score_set
 from oracle.evaluation.scorer import Scorer
 from oracle.evaluation.selection import (
     CROWDED_OUT,
@@ -31,7 +27,8 @@ from oracle.evaluation.selection import (
 )
 from oracle.settlement.manifest import TARGETS, File, Manifest, hex32, submission_path
 from oracle.store.artefacts import ArtefactError
-from oracle.tournaments.universe import parse_universe
+from oracle.tournaments import by_number
+from oracle.tournaments.round_files import read_universe
 
 _OF_RULES = frozenset({SUPERSEDED, UNREGISTERED, FORMER_OWNER, CROWDED_OUT})
 """Reasons that do not rest on what is in a file."""
@@ -78,8 +75,9 @@ def derive(manifest: Manifest, read: ReadFile) -> Evaluation:
     inputs = inputs_of(manifest, read, b"")
     try:
         spec = announced_spec(inputs)
-        tournament_rules(inputs)
-        universe = parse_universe(inputs.universe)
+        tournament = inputs.announcement.tournament
+        found = score_set(spec, tournament)
+        universe = read_universe(inputs.universe, by_number(tournament)).ids
         owners = inputs.lower_owners()
         reasons = published_reasons(read, inputs.entries)
         with Scorer(in_memory=_NO_PREDICTIONS).work(len(owners), len(universe)) as work:
@@ -92,9 +90,9 @@ def derive(manifest: Manifest, read: ReadFile) -> Evaluation:
         scored = Scored(
             accepted=accepted,
             rejected=selection.rejected,
-            rows=_rows(read, accepted, hardened=inputs.announcement.template.kappa > 0),
+            rows=_rows(read, found, accepted, inputs.announcement.template.kappa > 0),
             meta=_meta(read, universe),
-            statuses=_statuses(read, accepted),
+            statuses=_statuses(read, found, accepted),
         )
         result = assemble(inputs, spec, scored, _listed(manifest, TARGETS))
     except ArtefactError:
@@ -117,17 +115,16 @@ def _as_said(
         yield None if reason is None or reason in _OF_RULES else Invalid(reason)
 
 
-def _rows(read: ReadFile, accepted: Sequence[Entry], hardened: bool) -> list[dict[str, int]]:
+def _rows(
+    read: ReadFile, found: ScoreSet, accepted: Sequence[Entry], hardened: bool
+) -> list[dict[str, int]]:
     """What is published of each accepted model; the rest of its row is compared later."""
-    rows = published_rows(read)
+    rows = published_rows(read, found)
     if [row["model"] for row in rows] != [entry.model for entry in accepted]:
         path = "outputs/scores.csv"
         raise ArtefactError(f"{path}: the models are not those with a counted submission", path)
-    kept = [{name: value for name, value in row.items() if name not in _GIVEN} for row in rows]
+    kept = [{name: row[name] for name in found.columns} for row in rows]
     return kept if hardened else [{**row, "level": 0} for row in kept]
-
-
-_GIVEN = ("model", "on_time", "stake")
 
 
 def _meta(read: ReadFile, universe: Sequence[str]) -> list[tuple[str, int]]:
@@ -138,15 +135,17 @@ def _meta(read: ReadFile, universe: Sequence[str]) -> list[tuple[str, int]]:
     return rows
 
 
-def _statuses(read: ReadFile, accepted: Sequence[Entry]) -> dict[str, str]:
+def _statuses(read: ReadFile, found: ScoreSet, accepted: Sequence[Entry]) -> dict[str, str]:
     """As published, where meta model and scores are as they say."""
     path = "outputs/statuses.json"
-    statuses, rows, meta = published_statuses(read), published_rows(read), published_meta(read)
+    statuses, meta = published_statuses(read, found), published_meta(read)
+    rows = published_rows(read, found)
     if (statuses["meta_model"] == "no_submission") == bool(accepted):
         raise ArtefactError(f"{path}: meta_model is not as the submissions are", path)
     if (statuses["meta_model"] == "ok") != bool(meta):
         raise ArtefactError(f"{path}: meta_model is not as outputs/meta_model.csv", path)
-    for name, status in (("mmc", statuses["meta_model"]), ("tc", statuses["tc"])):
+    for name, key in found.rests_on.items():
+        status = statuses[key]
         if status != "ok" and any(row[name] for row in rows):
             raise ArtefactError(
                 f"{path}: {name} is {status}, and not 0 in outputs/scores.csv", path

@@ -25,9 +25,12 @@ from oracle.evaluation.selection import Invalid
 from oracle.scoring.checks import blocks
 from oracle.scoring.portfolio import PortfolioProblem
 from oracle.scoring.round import RoundScores, score_round
-from oracle.settlement.typed_data import Domain, Submission, recover
+from oracle.scoring.signal_round import SignalScores, SignalTarget, score_signals
+from oracle.settlement.submitters import submitter
+from oracle.settlement.typed_data import Domain, Submission
 from oracle.tournaments.rules import SubmissionRules
 from oracle.tournaments.submissions import SubmissionError, parse_submission
+from oracle.tournaments.universe import Universe
 
 ProcessError = EngineError
 """A process that worked on the round ended before it was done."""
@@ -131,7 +134,7 @@ class Work:
         self,
         entries: Sequence[Entry],
         read: Callable[[bytes], bytes],
-        universe: Sequence[str],
+        universe: Universe,
         rules: SubmissionRules,
     ) -> Iterator[int | Invalid]:
         """The number of each entry's row in ``predictions``, or why it has none."""
@@ -152,12 +155,32 @@ class Work:
         if self.finish_pool is None:
             values = self.predictions.block(numbers)
             return score_round(values, target, stakes, accounts=accounts, portfolio=portfolio)
-        self.finish_pool()  # it would only hold memory
-        models, rows = len(numbers), len(target)
-        workers, folder = self.scorer.workers, self.scorer.folder
+        with self._ranked(numbers, len(target)) as engine:
+            return engine.score_round(target, stakes, accounts=accounts, portfolio=portfolio)
+
+    def score_signals(
+        self,
+        numbers: Sequence[int],
+        given: SignalTarget,
+        stakes: Sequence[int],
+        accounts: Sequence[str],
+    ) -> SignalScores:
+        """`score_signals` of the rows with these numbers."""
+        if self.finish_pool is None:
+            values = self.predictions.block(numbers)
+            return score_signals(values, given, stakes, accounts=accounts)
+        with self._ranked(numbers, len(given.target)) as engine:
+            return engine.score_signals(given, stakes, accounts=accounts)
+
+    @contextmanager
+    def _ranked(self, numbers: Sequence[int], rows: int) -> Iterator[ScoringEngine]:
+        """An engine with these rows ranked, in place of the pool, which would only hold memory."""
+        if self.finish_pool is not None:
+            self.finish_pool()
+        models, workers, folder = len(numbers), self.scorer.workers, self.scorer.folder
         with ScoringEngine(models, rows, workers=workers, folder=folder) as engine:
             engine.rank(self.predictions.block(numbers[cut]) for cut in blocks(models, rows))
-            return engine.score_round(target, stakes, accounts=accounts, portfolio=portfolio)
+            yield engine
 
 
 def _parts(entries: Sequence[Entry], read: Callable[[bytes], bytes]) -> Iterator[list[bytes]]:
@@ -183,19 +206,20 @@ def _signers(entries: Sequence[Entry], round_number: int, domain: Domain) -> lis
     found = []
     for entry in entries:
         said = Submission(round_number, entry.model, entry.sha256, entry.sequence)
-        signer = recover(said, domain, entry.signature)
+        signer = submitter(said, domain, entry.signature)
         found.append(signer and signer.lower())
     return found
 
 
 def _parsed(
-    part: Sequence[bytes], universe: Sequence[str], rules: SubmissionRules
+    part: Sequence[bytes], universe: Universe, rules: SubmissionRules
 ) -> list[np.ndarray | Invalid]:
     """Predictions of each file, (N,) at 10^-9 as they are kept, or why there are none."""
     found: list[np.ndarray | Invalid] = []
     for raw in part:
         try:
-            found.append(parse_submission(raw, universe, rules).values.astype(_FORM))
+            submission = parse_submission(raw, universe.ids, rules, universe.names)
+            found.append(submission.over(len(universe.ids)).astype(_FORM))
         except SubmissionError as error:
             found.append(Invalid(error))
     return found

@@ -14,8 +14,7 @@ from oracle.settlement.calendar import (
     Seconds,
     Weekdays,
 )
-from oracle.settlement.specs import SPECS
-from oracle.settlement.typed_data import SPEC
+from oracle.settlement.specs import NEWEST, SPECS
 
 _HOUR, _DAY = 3_600, 86_400
 _MILLIONTHS = 10**6
@@ -32,7 +31,7 @@ class _Announce(BaseModel):
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", frozen=True)
 
     signer: SignerSettings
-    spec: str = SPEC
+    spec: str = NEWEST
     ahead: int = Field(default=2 * _DAY, ge=1)
     margin: int = Field(default=300, ge=0)
     phi: int | None = Field(default=None, ge=_MILLIONTHS // 2, le=_MILLIONTHS)

@@ -1,5 +1,6 @@
 """Sending files to operators, encrypted to them and signed by whose word it is."""
 
+import functools
 import hashlib
 import json
 import threading
@@ -7,6 +8,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, TypeVar
 
 import httpx
@@ -18,6 +20,7 @@ from oracle.operator.bounded import PLAIN, BoundsError, Pace, bounded_body
 from oracle.operator.cards import is_genuine
 from oracle.operator.wrapping import MAX_BYTES
 from oracle.settlement.receipts import SignedReceipt
+from oracle.settlement.submitters import SubmissionKey, delegated
 from oracle.settlement.typed_data import Domain, HistoryRequest, Submission, Targets, recover
 from oracle.settlement.wire import (
     CardMessage,
@@ -71,6 +74,7 @@ def submit(
     signers: Collection[str],
     times: range,
     recipient: str = "",
+    allowed: tuple[SubmissionKey, bytes] | None = None,
 ) -> Sent:
     """Sends ``raw`` to every operator; raises unless ``needed`` of them sign a receipt.
 
@@ -80,12 +84,17 @@ def submit(
     The file is encrypted to those of ``signers``, the round's operators, that show a card at
     ``operators``. They share among each other what they accepted. ``recipient`` is an age
     recipient of the owner's, to whom the file is sealed where a round is not disclosed to all.
+
+    ``owner`` signs; if it is not the model's owner but a key of his, ``allowed`` is what he signed
+    for it, and his signature.
     """
     if recipient and not is_recipient(recipient):
         raise InputError("the recipient is not an age recipient (age1...)", "see age-keygen")
     sequence = time.time_ns() // 1_000_000
     key = Submission(round_number, model, hashlib.sha256(raw).digest(), sequence)
     signature = sign(owner, key, domain)
+    if allowed is not None:
+        signature = delegated(signature, *allowed)
     body, urls, failures = _sealed(payload(raw, recipient), operators, domain, signers)
     parameters = {
         "round": key.round,
@@ -283,8 +292,20 @@ def _request(url: str, method: str, path: str, limit: int = _MAX_ANSWER, **more:
 
 def _streamed(method: str, url: str, limit: int, more: Mapping[str, Any]) -> _Answer:
     pace = Pace(_SECONDS[method])
-    with httpx.stream(method, url, timeout=_TIMEOUT, headers=PLAIN, **more) as response:
+    with _client().stream(method, url, **more) as response:
         return _Answer(response.status_code, bounded_body(response, limit, pace))
+
+
+@functools.cache
+def _client() -> httpx.Client:
+    """One for all requests, since making one costs 20 times as much as a request. It keeps no
+    connection, which the other side might have closed meanwhile, and no cookie."""
+    return httpx.Client(
+        timeout=_TIMEOUT,
+        headers=PLAIN,
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+    )
 
 
 def _parsed(url: str, answer: _Answer, status: int, kind: type[_M]) -> _M:

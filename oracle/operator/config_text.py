@@ -90,7 +90,7 @@ _TEMPLATE = """\
 # Only at the operator that announces rounds, with the announcer's key.
 #[announce]
 #calendar = "weekdays"
-#spec = "assay/scoring/1"
+#spec = "assay/scoring/2"
 #ahead = 172800
 #margin = 300
 #phi = 1000000

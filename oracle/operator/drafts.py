@@ -28,7 +28,8 @@ from oracle.operator.paging import PAGE, goes_on, page_bytes
 from oracle.operator.peers import Peer
 from oracle.operator.wrapping import MAX_BYTES
 from oracle.settlement.receipts import SignedReceipt, counted, on_time
-from oracle.settlement.typed_data import Submission, digest, recover
+from oracle.settlement.submitters import submitter
+from oracle.settlement.typed_data import Submission, digest
 from oracle.settlement.wire import SubmissionMessage, submission_message, unhex
 from oracle.store.listing import Listed, listed_after
 from oracle.store.sealing import SealError, largest_sealed, seal
@@ -221,7 +222,7 @@ class Drafts:
 
         def is_owners(entry: Entry) -> bool:
             key = Submission(number, entry.model, entry.sha256, entry.sequence)
-            signer = recover(key, domain, entry.signature)
+            signer = submitter(key, domain, entry.signature)
             return signer is not None and signer.lower() == owners.get(entry.model)
 
         return all(is_owners(theirs) or not is_owners(mine) for theirs, mine in signed_anew)

@@ -12,9 +12,10 @@ from oracle.operator.targets import RoundData
 from oracle.settlement.typed_data import Domain, HistoryRequest, Submission, recover
 from oracle.store.diagnostics import DiagnosticsHistory
 from oracle.store.sealing import is_recipient, seal
+from oracle.tournaments.round_files import read_universe
 from oracle.tournaments.rules import SubmissionRules
 from oracle.tournaments.submissions import SubmissionError, parse_submission
-from oracle.tournaments.universe import UniverseError, parse_universe
+from oracle.tournaments.universe import UniverseError
 
 REQUEST_SECONDS = 300
 """How far from the newest block's time a request may be dated."""
@@ -52,8 +53,9 @@ class History:
     def sent(self, key: Submission, raw: bytes) -> Sent:
         """The file as the rules read it. Raises ``SubmissionError``, or ``RefusedError`` without
         the round's universe."""
-        universe = parse_universe(self.data.universe(key.round))
-        return Sent(key, parse_submission(raw, universe, self.rules), universe)
+        universe = read_universe(self.data.universe(key.round), self.rules)
+        parsed = parse_submission(raw, universe.ids, self.rules, universe.names)
+        return Sent(key, parsed, universe.ids)
 
     def _previous(self, key: Submission) -> Sent | None:
         found = self.kept.before(key)

@@ -16,6 +16,7 @@ from oracle.operator.targets import RoundData, TargetDesk
 from oracle.operator.tries import Tries
 from oracle.operator.wrapping import MAX_BYTES, opened
 from oracle.settlement.receipts import SignedReceipt
+from oracle.settlement.submitters import submitter
 from oracle.settlement.typed_data import Domain, HistoryRequest, Submission, recover
 from oracle.settlement.wire import (
     MAX_SEQUENCE,
@@ -191,14 +192,14 @@ class Ingest:
         """
         if kept is not None and kept.key == key and kept.signature == signature:
             return None
-        signer, owner = recover(key, self.domain, signature), self.reader.owner_of(key.model)
+        signer, owner = submitter(key, self.domain, signature), self.reader.owner_of(key.model)
         if owner is None:
             raise RefusedError(f"model {key.model} is not registered", "see `assay models`")
         if signer != owner and signer not in self.reader.former_owners(key.model):
             raise RefusedError(f"the submission is not signed by the owner of model {key.model}")
         if kept is None or kept.key != key:
             return None
-        other = recover(key, self.domain, kept.signature)
+        other = submitter(key, self.domain, kept.signature)
         announced = self.reader.announced(key.round)
         if other == signer or announced is None:
             return None
@@ -237,7 +238,7 @@ class Ingest:
             raise RefusedError(f"round {round_number} is being scored; it takes no more files")
 
     def _require_owner(self, key: Submission, signature: bytes) -> None:
-        signer = recover(key, self.domain, signature)
+        signer = submitter(key, self.domain, signature)
         owner = self.reader.owner_of(key.model)
         if owner is None:
             raise RefusedError(f"model {key.model} is not registered", "see `assay models`")

@@ -22,6 +22,7 @@ from oracle.operator.results import Results, RoundNumber, Sha256, results_router
 from oracle.operator.sending import Sending
 from oracle.operator.tries import BusyError
 from oracle.operator.wrapping import MAX_BODY
+from oracle.settlement import submitters
 from oracle.settlement.typed_data import HistoryRequest
 from oracle.settlement.units import MAX_MODELS
 from oracle.settlement.wire import (
@@ -36,6 +37,7 @@ from oracle.settlement.wire import (
 from oracle.store.listing import listed_after
 
 _Signature = Annotated[str, Query(pattern="^0x[0-9a-fA-F]{130}$")]
+_OwnersWord = Annotated[str, Query(pattern=submitters.PATTERN.replace("a-f", "a-fA-F"))]
 _Count = Annotated[int, Query(ge=0, le=MAX_SEQUENCE)]
 _STATUS: dict[type[AssayError], int] = {InputError: 422, UnreachableError: 503, BusyError: 429}
 _SEALED = "application/octet-stream"
@@ -102,7 +104,7 @@ def _take_files(app: FastAPI, ingest: Ingest, limits: Limits) -> None:
         round: Annotated[int, Query(ge=1, lt=2**32)],
         model: Annotated[int, Query(ge=0, lt=MAX_MODELS)],
         sequence: _Count,
-        signature: _Signature,
+        signature: _OwnersWord,
     ) -> ReceiptMessage:
         body = await limited_body(request, MAX_BODY, limits.seconds)
         receipt = await to_thread.run_sync(

@@ -24,7 +24,9 @@ from oracle.settlement.typed_data import Domain, Targets, recover
 from oracle.settlement.wire import TargetsMessage, targets_message, unhex
 from oracle.store.sealing import Identity, largest_sealed, seal
 from oracle.store.vault import TARGETS, TargetVault, VaultEntry
-from oracle.tournaments.universe import UniverseError, parse_targets, parse_universe
+from oracle.tournaments import by_number
+from oracle.tournaments.round_files import read_targets, read_universe
+from oracle.tournaments.universe import UniverseError
 
 _UNIVERSE, _TARGETS = "universe.csv", "targets.csv"
 _MESSAGE = TypeAdapter(TargetsMessage)
@@ -125,8 +127,10 @@ class TargetDesk:
         return targets_message(kept.targets, kept.signature)
 
     def _check(self, raw: bytes, round_number: int) -> None:
+        rules = by_number(self.reader.addresses.tournament)
         try:
-            parse_targets(raw, parse_universe(self.data.universe(round_number)))
+            universe = read_universe(self.data.universe(round_number), rules)
+            read_targets(raw, universe, rules)
         except UniverseError as error:
             raise InputError(f"targets of round {round_number}: {error}") from None
 

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from oracle.settlement.manifest import Manifest, ManifestError, canonical, hex32, parse_canonical
 from oracle.settlement.receipts import SignedReceipt, counted, on_time
+from oracle.settlement.submitters import submitter
 from oracle.settlement.typed_data import Domain, Submission, digest, recover
 from oracle.settlement.wire import (
     AttestationMessage,
@@ -256,7 +257,7 @@ def _checked(evidence: _OfSubmission, facts: ChainFacts) -> list[SignedReceipt]:
     """Good receipts of a submission that somebody signed, for this round."""
     key = evidence.key()
     _require(key.round == facts.round, "the submission is for another round")
-    signer = recover(key, facts.pool_domain, unhex(evidence.submission.signature))
+    signer = submitter(key, facts.pool_domain, unhex(evidence.submission.signature))
     _require(signer is not None, "nobody's signature is on the submission")
     return good_receipts(evidence.submission, facts)
 

@@ -28,9 +28,11 @@ class Disclosure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A specification by its name; ``hash`` stands in the announcement."""
+    """A specification by its name; ``hash`` stands in the announcement. ``version`` says how
+    rounds are scored, ``disclosure`` who gets to see what they are scored from."""
 
     name: str
+    version: int
     disclosure: Disclosure
 
     @property
@@ -38,13 +40,22 @@ class Spec:
         return keccak(text=self.name)
 
 
-_SPECS = (
-    Spec(SPEC, Disclosure.OPEN),
-    Spec(f"{SPEC}/verifiers", Disclosure.VERIFIERS),
-    Spec(f"{SPEC}/owner", Disclosure.OWNER),
+_VERSIONS = {1: SPEC, 2: "assay/scoring/2"}
+_SUFFIXES = {
+    Disclosure.OPEN: "",
+    Disclosure.VERIFIERS: "/verifiers",
+    Disclosure.OWNER: "/owner",
+}
+_SPECS = tuple(
+    Spec(name + suffix, version, disclosure)
+    for version, name in _VERSIONS.items()
+    for disclosure, suffix in _SUFFIXES.items()
 )
 SPECS: Final[Mapping[str, Spec]] = MappingProxyType({spec.name: spec for spec in _SPECS})
 """Every specification this release knows, by name."""
+
+NEWEST: Final = _VERSIONS[max(_VERSIONS)]
+"""What rounds are announced with unless another is named: the newest version, open."""
 
 _BY_HASH: Final = {spec.hash: spec for spec in _SPECS}
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from oracle.settlement.manifest import hex32
 from oracle.settlement.quorum import Attestation
 from oracle.settlement.receipts import SignedReceipt
+from oracle.settlement.submitters import PATTERN
 from oracle.settlement.typed_data import Card, Commit, Receipt, Submission, Targets, Vote
 
 MAX_SEQUENCE = 2**53 - 1
@@ -48,7 +49,7 @@ class SubmissionMessage(_Message):
     model: int = _Uint
     sha256: str = _Hash
     sequence: int = _Uint
-    signature: str = _Signature
+    signature: str = Field(pattern=PATTERN)
     receipts: list[ReceiptMessage]
 
     def key(self) -> Submission:

@@ -28,7 +28,7 @@ class CsvTable:
     def __init__(self, ids: Sequence[str], values: Sequence[str], columns: tuple[str, str]) -> None:
         self.ids = ids
         self._values = values
-        self._id_column, self._prediction_column = columns
+        self.id_column, self._prediction_column = columns
 
     def integers(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """See ``Table.integers``."""

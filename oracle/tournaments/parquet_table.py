@@ -43,10 +43,10 @@ class ParquetTable:
 
     format: Format = "parquet"
 
-    def __init__(self, ids: list[str], values: pa.Array, prediction_column: str) -> None:
+    def __init__(self, ids: list[str], values: pa.Array, columns: tuple[str, str]) -> None:
         self.ids = ids
         self._values = values
-        self._column = prediction_column
+        self.id_column, self._column = columns
 
     def integers(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """See ``Table.integers``."""
@@ -186,7 +186,7 @@ def _decode(
     if len(ids) != footer.rows:
         raise _unreadable(f"it holds {len(ids)} rows, its metadata says {footer.rows}")
     kind = file.schema_arrow.field(prediction_column).type
-    return ParquetTable(ids, pa.chunked_array(values, kind).combine_chunks(), prediction_column)
+    return ParquetTable(ids, pa.chunked_array(values, kind).combine_chunks(), columns)
 
 
 def _texts(column: pa.DictionaryArray, name: str, row: int, rules: SubmissionRules) -> list[str]:

@@ -1,8 +1,9 @@
 """Raw bytes of a submission to exact integer predictions, or a named refusal."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import mul
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -28,6 +29,9 @@ _CONTAINERS: Final = {
 }
 
 
+_NO_OTHERS: Final[Mapping[str, Sequence[str]]] = MappingProxyType({})
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Submission:
     """Validated predictions for rows of a universe.
@@ -42,21 +46,39 @@ class Submission:
     ignored_ids: tuple[str, ...]
     format: Format
 
+    def over(self, rows: int) -> NDArray[np.int64]:
+        """Predictions of all ``rows`` of the universe, int64 (rows,) at 10^-9.
 
-def parse_submission(raw: bytes, universe: Sequence[str], rules: SubmissionRules) -> Submission:
+        Ids that were left out take the lower median of the given predictions, the one in place
+        ceil(n / 2) of n in ascending order: in the submission's ranks they then stand in the
+        middle, where a score hardly sees them, wherever its values lie in [0, 1].
+        """
+        middle = (len(self.values) - 1) // 2
+        complete = np.full(rows, np.partition(self.values, middle)[middle])
+        complete[self.positions] = self.values
+        return complete
+
+
+def parse_submission(
+    raw: bytes,
+    universe: Sequence[str],
+    rules: SubmissionRules,
+    names: Mapping[str, Sequence[str]] = _NO_OTHERS,
+) -> Submission:
     """Predictions in ``raw`` (CSV or Parquet, told apart by content) for the ids in ``universe``.
 
-    The same bytes, universe and rules give the same result everywhere. Rows of ids outside the
-    universe are dropped before ids are compared and values read. Checked in this order, the first
-    fault being the one reported: file, headers, rows, ids, values.
+    ``names``: by id column what the rows are called there, "" for none; under the other columns
+    they go by their ids. The same bytes, universe and rules give the same result everywhere. Rows
+    of ids outside the universe are dropped before ids are compared and values read. Checked in this
+    order, the first fault being the one reported: file, headers, rows, ids, values.
 
     Raises ``SubmissionError`` for any fault of ``raw``, ``ValueError`` for a universe that is
     empty or repeats an id.
     """
-    index = {name: position for position, name in enumerate(universe)}
-    if not index or len(index) != len(universe):
-        raise ValueError("the universe must hold at least one id, and each only once")
+    index = _index(universe)
     table = _read(raw, rules)
+    if table.id_column in names:
+        index = _index(names[table.id_column])
     found = np.fromiter((index.get(name, -1) for name in table.ids), np.int64, len(table.ids))
     rows = np.flatnonzero(found >= 0)
     positions = found[rows]
@@ -66,6 +88,15 @@ def parse_submission(raw: bytes, universe: Sequence[str], rules: SubmissionRules
     order = np.argsort(positions)
     ignored = dict.fromkeys(table.ids[row] for row in np.flatnonzero(found < 0).tolist())
     return Submission(values[order], positions[order], tuple(ignored), table.format)
+
+
+def _index(names: Sequence[str]) -> dict[str, int]:
+    """Positions by name, of those that have one."""
+    index = {name: position for position, name in enumerate(names)}
+    nameless = index.pop("", None) is not None and names.count("")
+    if not names or len(index) + nameless != len(names):
+        raise ValueError("the universe must hold at least one id, and each only once")
+    return index
 
 
 def _read(raw: bytes, rules: SubmissionRules) -> Table:

@@ -16,6 +16,8 @@ class Table(Protocol):
     """An id and a prediction for each row; predictions stay unread until asked for."""
 
     format: Format
+    id_column: str
+    """Name of the id column, as in the file."""
 
     @property
     def ids(self) -> Sequence[str]:

@@ -6,7 +6,8 @@ parsers refuse every other spelling.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,15 +27,24 @@ class UniverseError(ValueError):
     """A universe or targets file, or what should become one, breaks the canonical form."""
 
 
+@dataclass(frozen=True, slots=True)
+class Universe:
+    """The rows of a round: ``ids`` name them; ``names`` holds by id column of a submission what
+    they are called there, where that is not their id, "" for a row without a name."""
+
+    ids: tuple[str, ...]
+    names: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
 def universe_bytes(ids: Sequence[str]) -> bytes:
     """Canonical universe file of ``ids``, in their order. Raises ``UniverseError``."""
     _check_ids(ids, "id", first=1)
-    return _joined([UNIVERSE_HEADER, *ids])
+    return joined([UNIVERSE_HEADER, *ids])
 
 
 def parse_universe(raw: bytes) -> tuple[str, ...]:
     """Ids of a canonical universe file, in file order. Raises ``UniverseError`` naming the line."""
-    lines = _lines(raw, UNIVERSE_HEADER)
+    lines = lines_of(raw, UNIVERSE_HEADER)
     _check_ids(lines, "line", first=2)
     return tuple(lines)
 
@@ -53,7 +63,7 @@ def targets_bytes(ids: Sequence[str], targets: NDArray[np.int64]) -> bytes:
         if not 0 <= target <= SCALE:
             raise UniverseError(f"id {number} ({name}): target {target} is outside [0, {SCALE}]")
     rows = (f"{name},{decimal_text(t)}" for name, t in zip(ids, numbers, strict=True))
-    return _joined([TARGETS_HEADER, *rows])
+    return joined([TARGETS_HEADER, *rows])
 
 
 def parse_targets(raw: bytes, universe: Sequence[str]) -> NDArray[np.int64]:
@@ -62,7 +72,7 @@ def parse_targets(raw: bytes, universe: Sequence[str]) -> NDArray[np.int64]:
     The file holds exactly the universe's ids, in its order. Raises ``UniverseError`` naming the
     line.
     """
-    lines = _lines(raw, TARGETS_HEADER)
+    lines = lines_of(raw, TARGETS_HEADER)
     if len(lines) != len(universe):
         raise UniverseError(f"{len(lines)} targets for a universe of {len(universe)} ids")
     targets = np.empty(len(lines), dtype=np.int64)
@@ -78,12 +88,13 @@ def parse_targets(raw: bytes, universe: Sequence[str]) -> NDArray[np.int64]:
     return targets
 
 
-def _joined(lines: Sequence[str]) -> bytes:
+def joined(lines: Sequence[str]) -> bytes:
+    """Canonical text of lines."""
     return "".join(f"{line}\n" for line in lines).encode("ascii")
 
 
-def _lines(raw: bytes, header: str) -> list[str]:
-    """Lines after the header."""
+def lines_of(raw: bytes, header: str) -> list[str]:
+    """Lines of a canonical text after its header. Raises ``UniverseError``."""
     try:
         text = raw.decode("ascii")
     except UnicodeDecodeError as error:

@@ -29,7 +29,7 @@ from oracle.settlement.evidence import (
     submission_evidence,
 )
 from oracle.settlement.rounds import Phase, phase
-from oracle.settlement.typed_data import recover
+from oracle.settlement.submitters import submitter
 from oracle.settlement.units import nmr
 from oracle.settlement.wire import ReceiptsFile, unhex
 from oracle.store.artefacts import ArtefactError, read_file, read_manifest
@@ -139,7 +139,7 @@ def judge(receipts: ReceiptsFile, facts: ChainFacts, published: Published) -> Ca
 def _require_owner(receipts: ReceiptsFile, reader: PoolReader, facts: ChainFacts) -> None:
     """A submission that the model's owner at the close did not sign would be rejected anyway."""
     message = receipts.submission
-    signer = recover(message.key(), facts.pool_domain, unhex(message.signature))
+    signer = submitter(message.key(), facts.pool_domain, unhex(message.signature))
     close = reader.close_block(facts.closes)
     owner = reader.owner_of(message.model, close.number)
     if signer is None or owner is None or signer.lower() != owner.lower():

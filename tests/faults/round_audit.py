@@ -61,7 +61,7 @@ class RoundAudit:
     def expected(self, number: int) -> Evaluation:
         """The round's result from what was sent, and from the reference pool at the close."""
         announced, seal = self.announced[number], self.reference.seals[number]
-        block, data = seal.block, RoundFiles.of(number)
+        block, data = seal.block, RoundFiles.of(number, announced.tournament)
         owners = self.reader.owners(block.number)
         sent = self.sent[number].values()
         files = {s.file.key.sha256: s.file.raw for s in sent}

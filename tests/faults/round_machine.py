@@ -18,6 +18,7 @@ from in_process_operator import URL, InProcessOperator
 from in_process_rpc import InProcessProvider
 from in_process_tournament import ChainSource, connected, deploy, start_chain
 from object_sizes import Owned, owned
+from other_tournaments import CLASSIC, of_tournament
 from round_audit import RoundAudit
 from round_players import File, Player, RoundFiles
 from short_times import short_topology
@@ -33,7 +34,8 @@ from oracle.devnet.profile import Clocks, Timing
 from oracle.devnet.topology import ANNOUNCER
 from oracle.errors import InputError
 from oracle.operator.failpoints import Failpoint
-from oracle.settlement.typed_data import SPEC_HASH, Announcement, Domain
+from oracle.settlement.specs import NEWEST, SPECS
+from oracle.settlement.typed_data import Announcement, Domain
 from oracle.settlement.units import MILLIONTH
 
 TIMING = Timing(
@@ -96,9 +98,12 @@ class RoundMachine:
     """Plays rounds; ``steady`` is an operator that is never restarted, so that what it forgets to
     forget adds up."""
 
-    def __init__(self, folder: Path, seed: int, start: int, faults: Faults) -> None:
+    def __init__(
+        self, folder: Path, seed: int, start: int, faults: Faults, tournament: int = CLASSIC
+    ) -> None:
         self.dice, self.faults, self.folder = random.Random(seed), faults, folder
-        topology = short_topology(TIMING, CLOCKS)
+        topology = of_tournament(short_topology(TIMING, CLOCKS), tournament)
+        self.tournament = tournament
         self.chain = start_chain(folder, topology.chain.chain_id, start)
         web3 = connected(self.chain)
         record = deploy(web3, topology, folder)
@@ -194,7 +199,7 @@ class RoundMachine:
         if late:
             self.happened["targets late"] += 1
             self._pump(3)
-        self._publish(number, "targets.csv", RoundFiles.of(number).targets)
+        self._publish(number, "targets.csv", RoundFiles.of(number, self.tournament).targets)
         behind = self.dice.choice([0, 0, 1, 2])
         self._pump_until(lambda: self._head() > number - behind, f"round {number - behind}")
         if absent:
@@ -231,11 +236,11 @@ class RoundMachine:
             horizon=horizon,
             phi=MILLIONTH,
             series_hash=bytes(32),
-            spec_hash=SPEC_HASH,
+            spec_hash=SPECS[NEWEST].hash,
             epoch=1,
             template=self.reference.template,
         )
-        self._publish(number, "universe.csv", RoundFiles.of(number).universe)
+        self._publish(number, "universe.csv", RoundFiles.of(number, self.tournament).universe)
         self.last = number
 
     def _publish(self, number: int, name: str, raw: bytes) -> None:
@@ -252,7 +257,7 @@ class RoundMachine:
 
     def _submit(self, number: int, share: float) -> None:
         """Some owners send files to all operators that run, unless the round is due already."""
-        data, announced = RoundFiles.of(number), self.audit.announced[number]
+        data, announced = RoundFiles.of(number, self.tournament), self.audit.announced[number]
         if self.chain.head.timestamp >= announced.closes + announced.horizon:
             return
         for player in self.players:

@@ -10,6 +10,7 @@ import httpx
 import numpy as np
 from eth_account.signers.local import LocalAccount
 from eth_utils import keccak
+from other_tournaments import CLASSIC, ProviderFiles
 
 from oracle.chain.pool import PoolWriter
 from oracle.chain.reader import PoolReader
@@ -21,10 +22,10 @@ from oracle.settlement.typed_data import Domain, Submission
 from oracle.settlement.units import COMPOUND, TAKE_PROFIT, UNITS_PER_NMR
 from oracle.settlement.wire import payload
 from oracle.store.sealing import seal
-from oracle.tournaments.decimals import decimal_text
-from oracle.tournaments.universe import targets_bytes, universe_bytes
 
 ROWS = 40
+ROWS_WITH_GAPS = 170
+"""Where submissions may leave ids out, but for 100; half a file is too little then."""
 NO_LIMIT = 2**32 - 1
 
 
@@ -52,37 +53,25 @@ class File:
         return seal(payload(self.raw, ""), [card["recipient"]])
 
 
-@dataclass(frozen=True, slots=True)
-class RoundFiles:
+class RoundFiles(ProviderFiles):
     """What the data provider publishes for a round."""
 
-    ids: tuple[str, ...]
-    target: np.ndarray
-
     @classmethod
-    def of(cls, number: int) -> "RoundFiles":
+    def of(cls, number: int, tournament: int = CLASSIC) -> "RoundFiles":
+        rows = ROWS if tournament == CLASSIC else ROWS_WITH_GAPS
         chosen = np.random.default_rng(number).choice(
-            [0, 1, 2, 3, 4], ROWS, p=[0.1, 0.2, 0.4, 0.2, 0.1]
+            [0, 1, 2, 3, 4], rows, p=[0.1, 0.2, 0.4, 0.2, 0.1]
         )
-        ids = tuple(f"n{number:07d}{i:08x}" for i in range(ROWS))
-        return cls(ids, chosen * (SCALE // 4))
-
-    @property
-    def universe(self) -> bytes:
-        return universe_bytes(self.ids)
-
-    @property
-    def targets(self) -> bytes:
-        return targets_bytes(self.ids, self.target)
+        ids = tuple(f"n{number:07d}{i:08x}" for i in range(rows))
+        return cls(tournament, ids, chosen * (SCALE // 4))
 
     def predictions(self, seed: tuple[int, ...], skill: int) -> bytes:
         """A file whose values are nine parts of noise and ``skill`` of the target; below 0, of its
         opposite."""
-        noise = np.random.default_rng(seed).integers(0, SCALE, ROWS)
+        noise = np.random.default_rng(seed).integers(0, SCALE, len(self.ids))
         known = self.target if skill >= 0 else SCALE - self.target
         values = (noise * 9 + known * abs(skill)) // (9 + abs(skill))
-        rows = (f"{i},{decimal_text(int(v))}" for i, v in zip(self.ids, values, strict=True))
-        return ("id,prediction\n" + "\n".join(rows) + "\n").encode()
+        return self.file(values, sum(seed))
 
 
 @dataclass

@@ -18,6 +18,7 @@ from oracle.settlement import (
     receipts,
     round_receipts,
     specs,
+    submitters,
     typed_data,
     words,
 )
@@ -58,6 +59,7 @@ COMMIT = typed_data.Commit(
     manifest=b"\x55" * 32,
     meta_root=b"\x66" * 32,
 )
+SUBMISSION_KEY = submitters.SubmissionKey(Account.from_key(KEY).address, 5, 400)
 SUBMISSION = typed_data.Submission(
     round=7, model=5, sha256=b"\x77" * 32, sequence=1_700_000_000_123
 )
@@ -133,6 +135,13 @@ def _round_receipts() -> bytes:
     return round_receipts.receipts_bytes(SUBMISSION.round, [signed])
 
 
+def _by_key() -> str:
+    """A submission that the key of ``SUBMISSION_KEY`` signed; here one account is owner and key."""
+    structs: list[typed_data.Struct] = [SUBMISSION, SUBMISSION_KEY]
+    key, owner = (bytes.fromhex(_signed(struct, POOL)["signature"][2:]) for struct in structs)
+    return "0x" + submitters.delegated(key, SUBMISSION_KEY, owner).hex()
+
+
 def examples() -> dict[str, object]:
     """Every encoding of the examples above, as JSON values."""
     score_words = words.score_words(SCORES, 2)
@@ -152,6 +161,8 @@ def examples() -> dict[str, object]:
         "commit": _signed(COMMIT, ORACLE),
         "submission": _signed(SUBMISSION, POOL),
         "receipt": _signed(RECEIPT, POOL),
+        "submission_key": _signed(SUBMISSION_KEY, POOL),
+        "submission_by_key": _by_key(),
         "stake_intent": _signed(STAKE_INTENT, RELAY),
         "stake_mandate": _signed(STAKE_MANDATE, RELAY),
         "mandate_hash": manifest.hex32(STAKE_MANDATE.hash()),

@@ -11,6 +11,7 @@ import numpy as np
 from eth_account.signers.local import LocalAccount
 from in_process_tournament import deploy
 from local_anvil import CHAIN_ID, LocalAnvil, local_anvil
+from other_tournaments import CLASSIC, ProviderFiles, of_tournament
 from short_times import short_topology
 
 from oracle.chain.keys import dev_account
@@ -28,15 +29,13 @@ from oracle.settlement.batches import followers
 from oracle.settlement.manifest import TARGETS, submission_path
 from oracle.settlement.receipts import SignedReceipt
 from oracle.settlement.round_receipts import RECEIPTS, receipts_bytes
-from oracle.settlement.specs import SPECS, Disclosure, Spec
+from oracle.settlement.specs import NEWEST, SPECS, Disclosure, Spec
 from oracle.settlement.typed_data import Announcement, Domain, Submission, message
 from oracle.settlement.units import MILLIONTH, UNITS_PER_NMR
 from oracle.settlement.wire import attestation_message, receipt_of
 from oracle.store.artefacts import write_file, write_round
 from oracle.store.disclosure import disclose
 from oracle.store.sealing import Identity, seal
-from oracle.tournaments.decimals import decimal_text
-from oracle.tournaments.universe import targets_bytes, universe_bytes
 
 TIMING = Timing(
     notice=60,
@@ -57,6 +56,8 @@ CLOCKS = Clocks(
     pause_cooldown=2_000,
 )
 MODELS = 6
+PLAYED = [spec for spec in SPECS.values() if spec.version == SPECS[NEWEST].version]
+"""What the rounds are announced with, one after the other."""
 LATE = 4
 """The model whose file comes after the close. Nobody sends one for the last model."""
 
@@ -68,18 +69,17 @@ OWNERS = 1
 class Data:
     """A round's universe and targets, and predictions that know a little of them."""
 
-    def __init__(self, number: int, rows: int = 40) -> None:
+    def __init__(self, number: int, rows: int = 40, tournament: int = CLASSIC) -> None:
         self._dice = np.random.default_rng(number)
-        self._ids = [f"n{number:07d}{i:08x}" for i in range(rows)]
+        ids = tuple(f"n{number:07d}{i:08x}" for i in range(rows))
         self._target = self._dice.permutation(np.arange(rows) % 5) * (SCALE // 4)
-        self.universe = universe_bytes(self._ids)
-        self.targets = targets_bytes(self._ids, self._target)
+        self._files = ProviderFiles(tournament, ids, self._target)
+        self.universe, self.targets = self._files.universe, self._files.targets
 
     def predictions(self, skill: int) -> bytes:
-        noise = self._dice.integers(0, SCALE, len(self._ids))
+        noise = self._dice.integers(0, SCALE, len(self._target))
         values = (noise * 9 + self._target * skill) // (9 + skill)
-        rows = (f"{i},{decimal_text(int(v))}" for i, v in zip(self._ids, values, strict=True))
-        return ("id,prediction\n" + "\n".join(rows) + "\n").encode()
+        return self._files.file(values, skill)
 
 
 @dataclass
@@ -123,9 +123,9 @@ class Rounds:
 
 
 @contextmanager
-def committed_rounds(root: Path) -> Iterator[Rounds]:
+def committed_rounds(root: Path, tournament: int = CLASSIC) -> Iterator[Rounds]:
     """A chain of its own with everything done; ended afterwards."""
-    topology = short_topology(TIMING, CLOCKS)
+    topology = of_tournament(short_topology(TIMING, CLOCKS), tournament)
     with local_anvil() as anvil:
         web3 = connect(anvil.url, CHAIN_ID)
         record = deploy(web3, topology, root)
@@ -141,7 +141,7 @@ def committed_rounds(root: Path) -> Iterator[Rounds]:
             {},
         )
         _register(world)
-        for number, spec in enumerate(SPECS.values(), 1):
+        for number, spec in enumerate(PLAYED, 1):
             world.rounds[spec.disclosure] = _play(world, number, spec)
         yield world
 
@@ -160,7 +160,8 @@ def _play(world: Rounds, number: int, spec: Spec) -> Committed:
     for model in range(MODELS):
         world.writer(world.owner(model)).deposit(model, (model + 1) * UNITS_PER_NMR, number)
     world.clock.advance_to(announced.closes + announced.horizon)
-    data = Data(number)
+    tournament = announced.tournament
+    data = Data(number, 40 if tournament == CLASSIC else 170, tournament)
     inputs, raws, receipts = _inputs(world, announced, data)
     result = evaluate(inputs, raws.__getitem__)
     private = {TARGETS: data.targets, **{submission_path(s): raw for s, raw in raws.items()}}
@@ -176,7 +177,7 @@ def _play(world: Rounds, number: int, spec: Spec) -> Committed:
     world.writer(world.operators[0]).commit(
         result.commit, signatures[: world.reader.needed(number)]
     )
-    if number < len(SPECS):
+    if number < len(PLAYED):
         _settle(world, number, result)
     world.clock.mine(3)
     opened = world.root / "disclosed" / str(number)

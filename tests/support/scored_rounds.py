@@ -17,18 +17,21 @@ from oracle.settlement.units import words_for
 from oracle.settlement.words import ScoreLane, score_words
 
 _HIGHEST = 524_287
-_OPENS, _CLOSES = 5, 40
+_OPENS, _CLOSES = 5, 200
 _SETTLER = 8
 
 
 @dataclass
 class ScoredRounds:
     """Takes the head round on, one step at a time, by what the chain shows. ``did`` is told after
-    every step."""
+    every step. Time is played: a block takes a second, however long it takes to be made."""
 
     rounds: BridgedRounds
     dice: Random
     did: Callable[[str], None]
+
+    def __post_init__(self) -> None:
+        self.rounds.chains.child.ask("anvil_setBlockTimestampInterval", 1)
 
     def advance(self) -> str:
         """The next thing that the head round needs, done; what that was."""

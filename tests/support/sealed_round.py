@@ -23,7 +23,9 @@ OPERATORS = [Identity.new(), Identity.new()]
 VERIFIER, OWNER, STRANGER = Identity.new(), Identity.new(), Identity.new()
 """``OWNER`` is whoever sent the file of model 1, which model 9 sent too."""
 
-SPEC: Mapping[Disclosure, Spec] = {spec.disclosure: spec for spec in SPECS.values()}
+SPEC: Mapping[Disclosure, Spec] = {
+    spec.disclosure: spec for spec in SPECS.values() if spec.version == 1
+}
 
 
 @cache

@@ -22,6 +22,7 @@ STRUCTS = [
     ("commit", formats.COMMIT, formats.ORACLE),
     ("submission", formats.SUBMISSION, formats.POOL),
     ("receipt", formats.RECEIPT, formats.POOL),
+    ("submission_key", formats.SUBMISSION_KEY, formats.POOL),
 ]
 
 
@@ -93,7 +94,7 @@ def test_announcement_hashes__by_hand() -> None:
     assert GOLDEN["spec_hash"] == _hex(spec)
     names = re.findall(r"^\| `(assay/scoring/[^`]*)` \|", DOCUMENT, re.MULTILINE)
     assert GOLDEN["spec_hashes"] == {name: _hex(_keccak(name.encode())) for name in names}
-    assert len(names) == 3
+    assert len(names) == 6
     template = formats.TEMPLATE
     template_hash = _keccak(
         _slots(
@@ -152,6 +153,11 @@ def test_signed_struct__documented_fields__are_the_dataclass_in_order(
     listed = re.findall(r"(\w+) (\w+)[,)]", _type_string(type(struct).__name__))
     assert [name for _, name in listed] == [field.name for field in fields(struct)]
     assert {name: kind for kind, name in listed} == type(struct).fields
+
+
+def test_submission_by_key__by_hand() -> None:
+    halves = [GOLDEN[name]["signature"][2:] for name in ("submission", "submission_key")]
+    assert GOLDEN["submission_by_key"] == f"0x{halves[0]}{halves[1]}{5:08x}{400:08x}"
 
 
 @pytest.mark.parametrize(("key", "struct", "contract"), STRUCTS)

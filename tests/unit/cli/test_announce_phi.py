@@ -143,7 +143,7 @@ class Chain:
 
     def announce(self, number: int, *terms: Any) -> None:
         phi, series_hash, spec = terms[-3:]
-        assert spec == "assay/scoring/1"
+        assert spec == "assay/scoring/2"
         self.sent.append(("announce", number, phi, series_hash))
 
     @property

@@ -24,6 +24,7 @@ from oracle.scoring.limits import SCALE
 from oracle.scoring.portfolio import plain_problem
 from oracle.scoring.ranks import doubled_ranks
 from oracle.scoring.round import RoundScores, score_round
+from oracle.scoring.signal_round import SignalTarget, score_signals
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
@@ -62,6 +63,24 @@ def test_score_round__any_workers_and_blocks__the_integers_of_the_plain_function
     found = engine.score_round(TARGET, STAKES, COUNTS, **ROUND)
     assert found.tc_status == "ok"
     assert everything(found) == EXPECTED
+
+
+def test_score_signals__any_workers_and_blocks__the_integers_of_the_plain_function(engine):
+    random = np.random.default_rng(10)
+    given = SignalTarget(
+        TARGET, random.integers(0, SCALE, ROWS), random.integers(-SCALE, SCALE, (ROWS, 3))
+    )
+    found, expected = (
+        engine.score_signals(given, STAKES, accounts=ACCOUNTS),
+        score_signals(PREDICTIONS, given, STAKES, accounts=ACCOUNTS),
+    )
+    for name in ("meta_values", "rho", "levels"):
+        assert getattr(found, name).tolist() == getattr(expected, name).tolist()
+    assert found.meta_status == expected.meta_status == "ok"
+    for name in ("alpha", "mpc"):
+        products = (getattr(one.products, name).tolist() for one in (found, expected))
+        assert next(products) == next(products)
+        assert getattr(found.products, f"{name}_status") == "ok"
 
 
 def test_rank__blocks_of_other_sizes_from_an_iterator__the_same_ranks(engine):

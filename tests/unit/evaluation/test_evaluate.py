@@ -45,7 +45,7 @@ from oracle.settlement.reference import Stakes
 from oracle.settlement.typed_data import Domain, digest
 from oracle.settlement.units import UNITS_PER_NMR, words_for
 from oracle.settlement.words import ScoreLane, pack_score
-from oracle.tournaments.universe import targets_bytes, universe_bytes
+from oracle.tournaments.universe import targets_bytes
 
 DOMAIN = Domain(731371, given_round.ORACLE)
 
@@ -338,29 +338,6 @@ def test_evaluate__score_kind_it_does_not_know__refused(kind: int) -> None:
     announcement = replace(given_round.ANNOUNCEMENT, template=template)
     with pytest.raises(EvaluationError, match="cannot score"):
         evaluate(inputs(announcement=announcement), read)
-
-
-@pytest.mark.parametrize("tournament", [11, 12])
-def test_evaluate__tournament_of_partial_submissions__refused(tournament: int) -> None:
-    """Two models that predict different ids must not be scored as if they were the same rows."""
-    ids = [f"T{i}" for i in range(150)]
-    target = np.arange(150) * (SCALE // 150)
-    column = b"numerai_ticker" if tournament == 11 else b"symbol"
-    raws = [
-        csv(target[rows], ids[rows]).replace(b"id,prediction", column + b",signal", 1)
-        for rows in (slice(0, 120), slice(30, 150))
-    ]
-    announcement = replace(given_round.ANNOUNCEMENT, tournament=tournament)
-    with pytest.raises(EvaluationError, match=f"tournament {tournament}"):
-        evaluate(
-            inputs(
-                announcement=announcement,
-                universe=universe_bytes(ids),
-                targets=targets_bytes(ids, target),
-                entries=[entry(m, raw) for m, raw in enumerate(raws)],
-            ),
-            read,
-        )
 
 
 # ---------------------------------------------------------------------- what is signed

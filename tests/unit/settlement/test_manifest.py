@@ -140,7 +140,7 @@ def test_parse__no_manifest__refused(raw: bytes) -> None:
 REPLACED: list[tuple[str, Any]] = [
     ("schema", "assay/manifest/1"),
     ("schema", "assay/manifest/3"),
-    ("spec", "assay/scoring/2"),
+    ("spec", "assay/scoring/3"),
     ("spec", "assay/scoring/1/"),
     ("spec", 1),
     ("chain_id", -1),

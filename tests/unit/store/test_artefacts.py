@@ -357,3 +357,40 @@ def test_read_manifest__path_out_of_the_folder__refused(opened: Path) -> None:
     (opened / "manifest.json").write_bytes(canonical(value))
     with pytest.raises(ArtefactError, match="not a path of an artefact"):
         read_manifest(opened)
+
+
+# ---------------------------------------------------------------------- a crash of the machine
+
+
+@pytest.fixture
+def order(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Path]]:
+    """What is put in place and what is made durable, in order."""
+    done, sync, replace = list[tuple[str, Path]](), os.fsync, os.replace
+
+    def synced(descriptor: int) -> None:
+        sync(descriptor)
+        done.append(("sync", Path(os.readlink(f"/proc/self/fd/{descriptor}"))))
+
+    def replaced(old: str, new: Path) -> None:
+        replace(old, new)
+        done.append(("put", Path(new)))
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", replaced)
+    return done
+
+
+def test_write_file__put_in_place__its_folder_is_synced_then(
+    tmp_path: Path, order: list[tuple[str, Path]]
+) -> None:
+    """Else a crash of the machine may take the name away again, and with it what was promised."""
+    write_file(tmp_path / "kept.json", b"1")
+    assert [what for what, _ in order] == ["sync", "put", "sync"]
+    assert order[1:] == [("put", tmp_path / "kept.json"), ("sync", tmp_path)]
+
+
+def test_write_file__folders_are_new__they_are_synced_too(
+    tmp_path: Path, order: list[tuple[str, Path]]
+) -> None:
+    write_file(tmp_path / "a" / "b" / "kept.json", b"1")
+    assert [path for what, path in order[2:]] == [tmp_path / "a" / "b", tmp_path / "a", tmp_path]
