@@ -138,7 +138,7 @@ class IndexedLogs:
         instance = event()
         topic = bytes(HexBytes(instance.topic))
         rows = self._store.logs(instance.address, topic, first, last, filters.get("round"))
-        decoded = (instance.process_log(_as_receipt(row)) for row in rows)
+        decoded = (instance.process_log(as_receipt(row)) for row in rows)
         wanted = filters.items()
         return [log for log in decoded if all(log["args"][name] == v for name, v in wanted)]
 
@@ -163,7 +163,7 @@ class TailedLogs:
         return found
 
 
-def _as_receipt(log: StoredLog) -> Any:
+def as_receipt(log: StoredLog) -> Any:
     """As web3 hands a log to its decoder."""
     return AttributeDict(
         {

@@ -65,6 +65,11 @@ class PoolReader(Views):
         return Clocks(*self._call(self.pool.functions.clocks()))
 
     @cached_property
+    def governor(self) -> str:
+        """The timelock that may change what rounds are announced with."""
+        return self._call(self.oracle.functions.GOVERNOR())
+
+    @cached_property
     def fee(self) -> int:
         """Wei that registering a model costs."""
         return self._call(self.registry.functions.FEE())
@@ -200,6 +205,18 @@ class PoolReader(Views):
         """U that ``account`` holds outside of the pool."""
         token = self._contract("ChildNmr", self.addresses.token)
         return self._call(token.functions.balanceOf(account)) // WEI_PER_UNIT
+
+    def allowance_of(self, account: str, spender: str) -> int:
+        """Wei of ``account``'s tokens that ``spender`` may take."""
+        token = self._contract("ChildNmr", self.addresses.token)
+        return self._call(token.functions.allowance(account, spender))
+
+    def model_named(self, name_hash: bytes) -> int | None:
+        """The model whose name has this hash, or None."""
+        try:
+            return self._call(self.registry.functions.id_of(name_hash))
+        except RefusedError:
+            return None
 
     def bond(self) -> int:
         """U that a challenge would take now: 0.1 % of all stake, at least 100 NMR."""

@@ -59,7 +59,11 @@ def round_path(root: Path, chain_id: int, pool: str, round_number: int) -> Path:
 
 
 def write_file(path: Path, raw: bytes) -> None:
-    """Writes or replaces one file so that a reader sees the old bytes or the new, never a part."""
+    """Writes or replaces one file so that a reader sees the old bytes or the new, never a part.
+
+    The new ones are there for good when this returns, their name in its folder included.
+    """
+    changed = [path.parent, *_missing(path.parent)]
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -72,6 +76,13 @@ def write_file(path: Path, raw: bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+    for folder in changed:
+        _sync(folder)
+
+
+def _missing(folder: Path) -> list[Path]:
+    """The folders in which making this one makes others, the innermost first."""
+    return [one.parent for one in (folder, *folder.parents) if not one.exists()]
 
 
 def write_round(

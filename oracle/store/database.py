@@ -41,10 +41,15 @@ class Database:
 
     @classmethod
     def open(
-        cls, where: str | Path, patience: float = PATIENCE, *, migrate: bool = True
+        cls,
+        where: str | Path,
+        patience: float = PATIENCE,
+        *,
+        migrate: bool = True,
+        upgrade: Callable[[Connection], None] = upgrade,
     ) -> "Database":
         """The database at a path or URL, made if it is new, brought up to this release's tables
-        unless ``migrate`` is false.
+        by ``upgrade`` (those of an operator) unless ``migrate`` is false.
 
         URLs: ``sqlite:///path`` and libpq's ``postgresql://user@host1,host2/name``.
         """

@@ -62,6 +62,13 @@ class EventStore:
         with self._database.connect() as connection:
             return [_block(r) for r in connection.execute(select(blocks).order_by(blocks.c.number))]
 
+    def stop(self, number: int) -> IndexedBlock | None:
+        """The block of this number, if indexing stopped there and it is still kept."""
+        query = select(blocks).where(blocks.c.number == number)
+        with self._database.connect() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else _block(row)
+
     def append(
         self, found: Sequence[StoredLog], to: IndexedBlock, after: IndexedBlock | None
     ) -> bool:
@@ -114,6 +121,21 @@ class EventStore:
         with self._database.connect() as connection:
             rows = connection.execute(query.order_by(logs.c.block_number, logs.c.log_index))
             return [_log(row) for row in rows]
+
+    def after(self, block: int, last: int, most: int) -> list[StoredLog]:
+        """Logs of the blocks after ``block`` up to ``last``, in order: all of a block or none, and
+        not many more than ``most``."""
+        query = (
+            select(logs)
+            .where(logs.c.block_number > block, logs.c.block_number <= last)
+            .order_by(logs.c.block_number, logs.c.log_index)
+        )
+        with self._database.connect() as connection:
+            rows = connection.execute(query.limit(most)).all()
+            if len(rows) == most:
+                end = rows[-1].block_number
+                rows = connection.execute(query.where(logs.c.block_number <= end)).all()
+        return [_log(row) for row in rows]
 
     def everything(self) -> Iterator[StoredLog]:
         """All logs, in order."""

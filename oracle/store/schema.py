@@ -39,13 +39,14 @@ owner = Table(
     Column("pool", String(42), nullable=False),
 )
 
+# ``signature``: of the model's owner, or of a key he let sign (settlement/submitters.py);
 # ``sealed``: the file, encrypted to the operators; ``size`` of the plain file; ``recipient``: to
 # whom the model's owner wants it sealed, or empty.
 submissions = Table(
     "submissions",
     metadata,
     *_submission_key(),
-    Column("signature", LargeBinary(65), nullable=False),
+    Column("signature", LargeBinary, nullable=False),
     Column("size", Integer, nullable=False),
     Column("recipient", String, nullable=False),
     Column("sealed", LargeBinary, nullable=False),

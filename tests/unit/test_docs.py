@@ -9,6 +9,7 @@ import pytest
 from test_rooms import MODULES, ROOMS
 
 from oracle import errors
+from oracle.bridge.record import ROOT_RPC_VARIABLE
 from oracle.chain.keys import KEY_VARIABLE
 from oracle.cli import _COMMANDS, cli
 from oracle.errors import Exit
@@ -185,15 +186,15 @@ def test_commands__in_backticks__exist(document: Path) -> None:
 
 @each_document
 def test_make__targets_named__exist(document: Path) -> None:
-    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     blocks = "\n".join(block for _, block in FENCE.findall(document.read_text()))
-    named = re.findall(r"^make (\w+)", "\n".join([*spans(document), blocks]), re.MULTILINE)
+    named = re.findall(r"^make ([\w-]+)", "\n".join([*spans(document), blocks]), re.MULTILINE)
     assert set(named) <= targets
 
 
 @each_document
 def test_variables__named__are_read(document: Path) -> None:
-    known = variables() | {failpoints.VARIABLE, KEY_VARIABLE}
+    known = variables() | {failpoints.VARIABLE, KEY_VARIABLE, ROOT_RPC_VARIABLE}
     assert set(VARIABLE.findall(document.read_text())) <= known
 
 

@@ -32,6 +32,32 @@ ROOMS: Mapping[str, frozenset[str]] = {
         {"bridge", "chain", "evaluation", "scoring", "store", "settlement", "tournaments"}
     ),
     "verification": frozenset({"chain", "evaluation", "store", "settlement", "scoring"}),
+    "records": frozenset({"settlement", "store"}),
+    "ledger": frozenset(
+        {"chain", "evaluation", "records", "settlement", "store", "tournaments", "verification"}
+    ),
+    "accounts": frozenset({"records", "store"}),
+    "files": frozenset({"store"}),
+    "intake": frozenset(
+        {"chain", "files", "operator", "records", "settlement", "store", "tournaments"}
+    ),
+    "staking": frozenset({"chain", "evaluation", "ledger", "records", "settlement", "store"}),
+    "gateway": frozenset(
+        {
+            "accounts",
+            "intake",
+            "files",
+            "chain",
+            "ledger",
+            "operator",
+            "records",
+            "settlement",
+            "staking",
+            "store",
+            "tournaments",
+            "verification",
+        }
+    ),
     "bridge": frozenset({"chain", "store"}),
     "devnet": frozenset({"bridge", "chain", "store", "settlement"}),
     "demo": frozenset(
@@ -54,6 +80,7 @@ ROOMS: Mapping[str, frozenset[str]] = {
             "audit",
             "demo",
             "devnet",
+            "gateway",
             "operator",
             "verification",
             "chain",

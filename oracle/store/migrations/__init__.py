@@ -21,9 +21,14 @@ def revision(connection: Connection) -> str | None:
 
 
 def upgrade(connection: Connection) -> None:
-    """To ``HEAD``, in a transaction that writes; refuses a database of a newer release."""
+    """An operator's database to ``HEAD``, in a transaction that writes; refuses a newer one."""
+    bring_to(connection, HEAD, "oracle.store:migrations")
+
+
+def bring_to(connection: Connection, head: str, scripts: str) -> None:
+    """A database to revision ``head`` of Alembic's ``scripts``; refuses one they do not know."""
     found = revision(connection)
-    if found == HEAD:
+    if found == head:
         return
     # Loaded where it is needed: an operator that starts anew should not wait for it.
     from alembic import command
@@ -31,12 +36,12 @@ def upgrade(connection: Connection) -> None:
     from alembic.script import ScriptDirectory
 
     config = Config()
-    config.set_main_option("script_location", "oracle.store:migrations")
+    config.set_main_option("script_location", scripts)
     config.attributes["connection"] = connection
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if found is not None and found not in known:
         raise RefusedError(
-            f"the database is of a newer release (revision {found}, this one knows {HEAD})",
+            f"the database is of a newer release (revision {found}, this one knows {head})",
             "run the newer release; an older one would misread it",
         )
     command.upgrade(config, "head")

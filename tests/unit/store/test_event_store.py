@@ -1,5 +1,7 @@
 """The index of events when two processes keep one up, in both kinds of database."""
 
+from dataclasses import replace
+
 import pytest
 
 from oracle.store.database import Database
@@ -51,3 +53,19 @@ def test_append__another_process_took_the_head_back__leaves_no_gap(store: EventS
     store.rewind(4)
     assert not store.append([log(9)], block(9), block(8))
     assert store.head() == block(4)
+
+
+def test_stop__where_indexing_stopped__told(store: EventStore) -> None:
+    store.append([log(3)], block(5), None)
+    assert store.stop(5) == block(5)
+    assert store.stop(4) is None
+
+
+def test_after__pages__whole_blocks_in_order(store: EventStore) -> None:
+    found = [replace(log(number), log_index=i) for number in (3, 4, 6) for i in range(3)]
+    store.append(found, block(9), None)
+    assert store.after(-1, 9, 100) == found
+    assert store.after(-1, 9, 4) == found[:6], "a block is never cut in two"
+    assert store.after(4, 9, 4) == found[6:]
+    assert store.after(3, 5, 100) == found[3:6]
+    assert store.after(6, 9, 1) == []

@@ -1,0 +1,1 @@
+"""Who uses the server: sign-in with Ethereum, sessions, API tokens with scopes, rates."""

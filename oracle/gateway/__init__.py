@@ -1,0 +1,1 @@
+"""The tournament server's HTTP face, and the process around it."""

@@ -1,0 +1,1 @@
+"""``/mcp``: the tournament as tools for language models (Model Context Protocol)."""

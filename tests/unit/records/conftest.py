@@ -1,0 +1,3 @@
+from server_databases import database, server, where
+
+__all__ = ["database", "server", "where"]
