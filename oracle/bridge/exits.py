@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import rlp
 from eth_utils import keccak
+from hexbytes import HexBytes
 from web3 import Web3
 from web3.types import BlockIdentifier, TxReceipt
 
@@ -21,6 +22,7 @@ from oracle.errors import DifferenceError, InputError, RefusedError
 TRANSFER = keccak(text="Transfer(address,address,uint256)")
 MESSAGE_SENT = keccak(text="MessageSent(bytes)")
 _NOBODY = bytes(32)
+_ASK = "the chain was reorganised, or the endpoint is wrong: try again, or ask another one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ def exit_proof(
     blocks are not those of the checkpoint, InputError if there is no such log.
     """
     receipt = child.eth.get_transaction_receipt(transaction)  # type: ignore[arg-type]
+    _require_of(receipt, transaction)
     if not 0 <= log_index < len(receipt["logs"]):
         raise InputError(f"the transaction has {len(receipt['logs'])} logs, none of {log_index}")
     number, index = receipt["blockNumber"], receipt["transactionIndex"]
@@ -87,9 +90,13 @@ def exit_proof(
             f"blocks {found.start} to {found.end} are not those of checkpoint {found.id}",
             "the child endpoint follows another chain: ask another one",
         )
-    block = child.eth.get_block(number)
-    receipts = block_receipts(child, block)
     header = chain[number - found.start]
+    # By hash: the chain may have another block of the number by now.
+    block = child.eth.get_block(header.hash)  # type: ignore[arg-type]
+    receipts = block_receipts(child, block)
+    if index >= len(receipts):
+        raise DifferenceError(f"block {number} has {len(receipts)} receipts, none of {index}", _ASK)
+    _require_of(receipts[index], transaction)
     payload = rlp.encode(
         [
             found.id,
@@ -105,6 +112,15 @@ def exit_proof(
         ]
     )
     return ExitProof(payload, exit_id(number, index, log_index), number, index, log_index, found)
+
+
+def _require_of(receipt: TxReceipt, transaction: str | bytes) -> None:
+    """What is proven must be of the transaction that was asked for: another one's logs are its."""
+    if bytes(receipt["transactionHash"]) != bytes(HexBytes(transaction)):
+        raise DifferenceError(
+            f"the child endpoint answers with the receipt of 0x{receipt['transactionHash'].hex()}",
+            _ASK,
+        )
 
 
 def is_exited(root: Web3, record: BridgeRecord, id: bytes, at: BlockIdentifier = "latest") -> bool:

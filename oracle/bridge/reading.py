@@ -6,6 +6,7 @@ reading goes on behind the last one, unless that block is gone.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from eth_abi import decode
@@ -106,25 +107,45 @@ class Books:
         self._manager = root_chain_manager(root, record)
         self._places: dict[bytes, int] = {}
         self._exited: set[bytes] = set()
+        self._open: set[bytes] = set()
         self._taken: set[int] = set()
+        self._of_root: RootFacts | None = None
+        self._of_child: tuple[ChildFacts, PoolFacts] | None = None
 
     def facts(self, root_block: int, child_block: int) -> Facts:
-        """As of these blocks, which are ``together``."""
-        if self._root.turn_to(root_block):
-            self._exited.clear()
-        if self._child.turn_to(child_block):
-            self._places.clear()
-            self._taken.clear()
-        if self._pool is not None:
-            self._pool.turn_to(child_block)
+        """As of these blocks, which are ``together``. A chain that stands at the block of the last
+        facts is not asked again for what is its own."""
+        if self._turn_root(root_block) or self._of_root is None:
+            self._of_root = self._root_facts()
+        if self._turn_child(child_block) or self._of_child is None:
+            self._of_child = self._child_facts(), self._pool_facts()
+        child, pool = self._of_child
         return Facts(
             vault="" if self.vault == NOBODY else self.vault,
-            root=self._root_facts(),
-            child=self._child_facts(),
-            pool=self._pool_facts(),
+            root=self._of_root,
+            child=child,
+            pool=pool,
             deposits=tuple(self._deposits()),
             burns=tuple(self._burns()),
         )
+
+    def _turn_root(self, number: int) -> bool:
+        """Whether the chain is at another block than before."""
+        turn = self._root.turn_to(number)
+        if turn is not Turn.NONE:
+            self._open.clear()
+        if turn is Turn.BACK:
+            self._exited.clear()
+        return turn is not Turn.NONE
+
+    def _turn_child(self, number: int) -> bool:
+        turn = self._child.turn_to(number)
+        if turn is Turn.BACK:
+            self._places.clear()
+            self._taken.clear()
+        if self._pool is not None:
+            self._pool.turn_to(number)
+        return turn is not Turn.NONE
 
     # ------------------------------------------------------------------ the root chain
 
@@ -199,11 +220,10 @@ class Books:
         return self._places[digest]
 
     def _is_exited(self, id: bytes) -> bool:
-        if id not in self._exited:
-            if not self._root.ask(self._manager.functions.processedExits(id)):
-                return False
-            self._exited.add(id)
-        return True
+        if id not in self._exited | self._open:
+            is_exited = self._root.ask(self._manager.functions.processedExits(id))
+            (self._exited if is_exited else self._open).add(id)
+        return id in self._exited
 
     # ------------------------------------------------------------------ vault and pool
 
@@ -241,6 +261,15 @@ class _Kept:
     logs: list[EventData]
 
 
+class Turn(Enum):
+    """From one block of a chain to another: to the same, to a later one of the same chain, or to
+    an earlier one or another chain's, for which all is to be read again."""
+
+    NONE = "none"
+    ON = "on"
+    BACK = "back"
+
+
 class _Side:
     """One chain as of a block. ``start``: the first block with logs that count; 0: whichever the
     source knows."""
@@ -249,17 +278,22 @@ class _Side:
         self.web3, self.url, self._source, self._start = web3, url, source, start
         self.block, self._hash = -1, b""
         self._kept: dict[Any, _Kept] = {}
+        self._before: dict[Any, int] = {}
+        self._silent: bool | None = None
 
-    def turn_to(self, number: int) -> bool:
-        """Whether all that was read before is to be read again: the chain is another one now."""
+    def turn_to(self, number: int) -> Turn:
+        before, digest = self.block, self._hash
         with readable(self.url):
-            gone = number < self.block or (
-                self.block >= 0 and self._hash_of(self.block) != self._hash
-            )
+            gone = number < before or (before >= 0 and self._hash_of(before) != digest)
             self.block, self._hash = number, self._hash_of(number)
-        if gone:
-            self._kept.clear()
-        return gone
+        if not gone and number == before:
+            return Turn.NONE
+        self._silent = None
+        if not gone:
+            return Turn.ON
+        self._kept.clear()
+        self._before.clear()
+        return Turn.BACK
 
     def _hash_of(self, number: int) -> bytes:
         return bytes(self.web3.eth.get_block(number)["hash"])
@@ -272,10 +306,12 @@ class _Side:
         """A number of the token's before block ``start``; 0 before it existed."""
         if start == 0:
             return 0
-        with readable(self.url):
-            if not self.web3.eth.get_code(token.address, start - 1):
-                return 0
-            return int(call.call(block_identifier=start - 1))
+        key = (call.fn_name, call.args)
+        if key not in self._before:
+            with readable(self.url):
+                there = self.web3.eth.get_code(token.address, start - 1)
+                self._before[key] = int(call.call(block_identifier=start - 1)) if there else 0
+        return self._before[key]
 
     def has_code(self, address: str) -> bool:
         with readable(self.url):
@@ -286,10 +322,19 @@ class _Side:
         key = (event().address, event().event_name, tuple(sorted(filters.items())))
         kept = self._kept.setdefault(key, _Kept(self._start - 1, []))
         if kept.until < self.block:
-            more = self._source.logs(event, filters, kept.until + 1, self.block)
-            kept.logs.extend(more)
+            if kept.until + 1 < self.block or not self._is_silent():
+                more = self._source.logs(event, filters, kept.until + 1, self.block)
+                kept.logs.extend(more)
             kept.until = self.block
         return kept.logs
+
+    def _is_silent(self) -> bool:
+        """Whether the block has no logs at all: one question in the place of one for each kind."""
+        if self._silent is None:
+            with readable(self.url):
+                span = {"fromBlock": self.block, "toBlock": self.block}
+                self._silent = not self.web3.eth.get_logs(span)  # type: ignore[arg-type]
+        return self._silent
 
     def total(self, event: Any, filters: Mapping[str, Any], name: str) -> int:
         return sum(log["args"][name] for log in self.logs(event, filters))

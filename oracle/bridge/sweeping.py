@@ -5,7 +5,7 @@ the root vault, the root vault destroys. Nothing is remembered that the chains d
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -181,7 +181,7 @@ class Sweeper:
 
     def exit_burns(self) -> list[Taken]:
         """Exits the vault's burns that are in a checkpoint; not while NMR is stopped."""
-        taken, waiting = list[Taken](), self._open()
+        taken, waiting = list[Taken](), self.waiting()
         if waiting and self._is_stopped():
             return []
         for burn in waiting:
@@ -195,15 +195,33 @@ class Sweeper:
             return []
         return sweep_vault(self._root, ROOT_SWEEP, self.may)
 
-    def left(self) -> Left:
-        """Where burns wait."""
+    def waiting(self) -> list[VaultBurn]:
+        """The vault's burns in a checkpoint that the root chain has not paid."""
+        with readable(self.root.url):
+            last = newest(self.root.web3, self.record)
+        if last is None or not self._child.is_there():
+            return []
+        self._burns.update(last.end)
+        with readable(self.root.url):
+            final = block(self.root.web3, "finalized").number
+            for burn in self._burns.waiting():
+                if is_exited(self.root.web3, self.record, burn.id, final):
+                    self._burns.done(burn)
+            return [
+                burn
+                for burn in self._burns.waiting()
+                if not is_exited(self.root.web3, self.record, burn.id)
+            ]
+
+    def left(self, waiting: Sequence[VaultBurn] | None = None) -> Left:
+        """Where burns wait; ``waiting``, if they were just asked for."""
         vault, record = self._child.address, self.record
+        waiting = self.waiting() if waiting is None else waiting
         with readable(self.child.url):
             here = child_token(self.child.web3, record).functions.balanceOf(vault).call()
         with readable(self.root.url):
             there = root_token(self.root.web3, record).functions.balanceOf(vault).call()
         swept = self._child.ask("swept") if self._child.is_there() else 0
-        waiting = self._open()
         refused = [one.wei for one in waiting if one.id in self._refused]
         return Left(
             child=here,
@@ -212,6 +230,17 @@ class Sweeper:
             refused=sum(refused),
             root=there,
         )
+
+    def oldest(self, waiting: Sequence[VaultBurn]) -> int | None:
+        """Block time of the oldest burn that is not paid: of those that are ``waiting``, else of
+        those in no checkpoint yet; None if there is none."""
+        number = min((one.block for one in waiting), default=None)
+        if number is None and self._child.is_there():
+            number = self._burns.first_beyond()
+        if number is None:
+            return None
+        with readable(self.child.url):
+            return block(self.child.web3, number).timestamp
 
     # ------------------------------------------------------------------ one step
 
@@ -239,24 +268,6 @@ class Sweeper:
     def _is_paid(self, burn: VaultBurn) -> bool:
         with readable(self.root.url):
             return is_exited(self.root.web3, self.record, burn.id)
-
-    def _open(self) -> list[VaultBurn]:
-        """The vault's burns in a checkpoint that the root chain has not paid."""
-        with readable(self.root.url):
-            last = newest(self.root.web3, self.record)
-        if last is None or not self._child.is_there():
-            return []
-        self._burns.update(last.end)
-        with readable(self.root.url):
-            final = block(self.root.web3, "finalized").number
-            for burn in self._burns.waiting():
-                if is_exited(self.root.web3, self.record, burn.id, final):
-                    self._burns.done(burn)
-            return [
-                burn
-                for burn in self._burns.waiting()
-                if not is_exited(self.root.web3, self.record, burn.id)
-            ]
 
     def _is_stopped(self) -> bool:
         try:

@@ -20,6 +20,7 @@ _SPANS_AT_ONCE = 20
 class VaultBurn:
     """The burn at place ``place`` of a child transaction's receipt; ``id`` is its exit's."""
 
+    block: int
     transaction: bytes
     place: int
     id: bytes
@@ -27,7 +28,8 @@ class VaultBurn:
 
 
 class VaultBurns:
-    """Blocks in a checkpoint stay, so that each is read once.
+    """Blocks in a checkpoint are read once; all again if they went with a reorganisation of both
+    chains.
 
     New ones first, then older ones a few spans at a time, until all that the vault ever swept is
     found: its events carry the total.
@@ -39,14 +41,24 @@ class VaultBurns:
         self._vault: Any = contract(child, record.burn_vault, abi("BurnVault"))
         self._logs = RpcLogs(child, url, [])
         self._first = max(record.child.start_block, 1)
+        self._forget()
+
+    def _forget(self) -> None:
         self._read: tuple[int, int] | None = None
+        self._until, self._digest = -1, b""
+        self._totals: dict[int, int] = {}
         self._seen: dict[bytes, int] = {}
         self._waiting: dict[bytes, VaultBurn] = {}
-        self.checkpointed = 0
+
+    @property
+    def checkpointed(self) -> int:
+        """Wei that the vault had swept by the last block in a checkpoint."""
+        return self._total(self._until)
 
     def waiting(self) -> list[VaultBurn]:
-        """Those not ``done``, the oldest first."""
-        return list(self._waiting.values())
+        """Those in a checkpoint that are not ``done``, the oldest first."""
+        found = (burn for burn in self._waiting.values() if burn.block <= self._until)
+        return sorted(found, key=lambda burn: burn.block)
 
     def done(self, burn: VaultBurn) -> None:
         """It is paid for good."""
@@ -56,13 +68,20 @@ class VaultBurns:
         """Reads on up to block ``until``, the last one in a checkpoint."""
         with readable(self._url):
             # A node that lies behind answers for blocks it does not have as if they were empty.
-            until = min(until, self._web3.eth.block_number)
-        if self._read is None:
-            self._read = until + 1, until
+            head = self._web3.eth.block_number
+            until = min(until, head)
+            if self._read is not None and head >= self._read[1] and not self._is_same():
+                self._forget()
+            self._until = until
+            if self._read is None:
+                self._read = until + 1, until
+                self._digest = self._hash_of(until)
         oldest, newest = self._read
         if newest < until:
+            with readable(self._url):
+                digest = self._hash_of(until)
             self._take(newest + 1, until)
-            self._read = oldest, until
+            self._read, self._digest = (oldest, until), digest
         for _ in range(_SPANS_AT_ONCE):
             oldest = self._read[0]
             if oldest <= self._first or self._is_complete():
@@ -71,15 +90,37 @@ class VaultBurns:
             self._take(first, oldest - 1)
             self._read = first, self._read[1]
 
+    def first_beyond(self) -> int | None:
+        """The first block with a sweep in no checkpoint yet; None if there is none."""
+        with readable(self._url):
+            head = self._web3.eth.block_number
+        first = max(self._first, self._until + 1)
+        found = self._logs.logs(self._vault.events.Swept, {}, first, head) if first <= head else []
+        return found[0]["blockNumber"] if found else None
+
+    def _is_same(self) -> bool:
+        """Whether the last block that was read is still one of the chain."""
+        assert self._read is not None
+        return self._hash_of(self._read[1]) == self._digest
+
+    def _hash_of(self, number: int) -> bytes:
+        return bytes(self._web3.eth.get_block(number)["hash"])
+
+    def _total(self, until: int) -> int:
+        return max((total for block, total in self._totals.items() if block <= until), default=0)
+
     def _is_complete(self) -> bool:
-        if self.checkpointed:
-            return sum(self._seen.values()) == self.checkpointed
+        assert self._read is not None
+        total = self._total(self._read[1])
+        if total:
+            return sum(self._seen.values()) == total
         with readable(self._url):
             return not self._vault.functions.swept().call()
 
     def _take(self, first: int, last: int) -> None:
         for log in self._logs.logs(self._vault.events.Swept, {}, first, last):
-            self.checkpointed = max(self.checkpointed, log["args"]["total"])
+            number = log["blockNumber"]
+            self._totals[number] = max(self._totals.get(number, 0), log["args"]["total"])
             self._take_transaction(bytes(log["transactionHash"]))
 
     def _take_transaction(self, digest: bytes) -> None:
@@ -96,4 +137,4 @@ class VaultBurns:
             id = exit_id(receipt["blockNumber"], receipt["transactionIndex"], place)
             wei = int.from_bytes(bytes(log["data"]), "big")
             self._seen[digest] += wei
-            self._waiting[id] = VaultBurn(digest, place, id, wei)
+            self._waiting[id] = VaultBurn(receipt["blockNumber"], digest, place, id, wei)

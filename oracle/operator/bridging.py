@@ -13,6 +13,7 @@ from pathlib import Path
 import structlog
 
 from oracle.bridge.record import BridgeRecord, load_bridge
+from oracle.bridge.sights import bridge_sight, vault_sight
 from oracle.bridge.sweeping import (
     CHILD_SWEEP,
     Side,
@@ -24,10 +25,12 @@ from oracle.bridge.sweeping import (
 )
 from oracle.chain.outbox import Outbox
 from oracle.chain.reader import Addresses
-from oracle.chain.rpc import block, connect, endpoints_of, readable
+from oracle.chain.rpc import Block, block, connect, endpoints_of, readable
 from oracle.errors import AssayError, InputError
+from oracle.operator.burn_metrics import BurnsSeen
 from oracle.operator.config import BridgeSettings
 from oracle.operator.context import Context
+from oracle.operator.observing import ROOT
 from oracle.operator.turns import Turns
 
 _EVERY = 60.0
@@ -89,9 +92,10 @@ class Bridging:
         self.every = _EVERY if crossing is None else crossing.every
         # Two looks: who comes first has done it by then, and the others have seen it.
         self._turns = Turns(2 * self.every, clock)
-        self._stop, self._head = threading.Event(), 0
+        self._stop, self._head, self._due = threading.Event(), 0, set[str]()
         self._root: Side | None = None
         self._sweeper: Sweeper | None = None
+        self.seen: BurnsSeen | None = None
 
     def run(self, stop: threading.Event) -> None:
         """Looks again and again until ``stop`` is set; an error ends a look, never the loop."""
@@ -99,6 +103,7 @@ class Bridging:
         while not stop.is_set():
             try:
                 self.sweep()
+                self.look()
             except AssayError as error:
                 _log.warning("burns", error=error.message, fix=error.fix)
             except Exception:  # noqa: BLE001 - a bug must not end the loop
@@ -107,14 +112,31 @@ class Bridging:
 
     def sweep(self) -> list[Taken]:
         """Takes the steps that are due and this operator's to take; what became of each."""
-        taken = self._steps()
+        before, self._due = self._due, set()
+        try:
+            taken = self._steps()
+        except AssayError:
+            self._due |= before
+            raise
         for one in taken:
             if one.trouble:
                 _log.warning("not swept", step=one.step, wei=one.wei, reason=one.trouble)
                 continue
             _log.info("swept", step=one.step, wei=one.wei, transaction=one.transaction)
-            self._turns.done(self._head, one.step)
+            self._due.discard(one.step)
+            before.add(one.step)
+        # Done, by whomever: the next time, all wait anew.
+        for step in before - self._due:
+            self._turns.done(self._head, step)
         return taken
+
+    def look(self) -> BurnsSeen:
+        """Sees where burns stand now, for metrics."""
+        sweeper, where = self._sweeper, self.context.reader.addresses
+        child = vault_sight(Vault(self._child, where.burn_vault), where.token)
+        bridge = None if sweeper is None else bridge_sight(sweeper)
+        self.seen = BurnsSeen(time.time(), child, bridge)
+        return self.seen
 
     def _steps(self) -> list[Taken]:
         try:
@@ -133,10 +155,19 @@ class Bridging:
         if isinstance(self._root.sender, Outbox):
             with readable(self._root.url):
                 final = block(self._root.web3, "finalized")
-            self._root.sender.tend(final)
+            self._tend(self._root.sender, final)
         if self._sweeper is None:
             self._sweeper = Sweeper(self.crossing.record, self._root, self._child, may=self._may)
         return self._sweeper
+
+    def _tend(self, outbox: Outbox, final: Block) -> None:
+        """Looks after what the root chain's outbox sent, and shows what it has in hand."""
+        observe = self.context.observe
+        try:
+            outbox.tend(final)
+        finally:
+            observe.transactions(len(outbox.pending()), ROOT)
+        observe.balance(outbox.signer.address, outbox.balance(), ROOT)
 
     def _sweep_child(self) -> list[Taken]:
         vault = Vault(self._child, self.context.reader.addresses.burn_vault)
@@ -156,4 +187,5 @@ class Bridging:
         context = self.context
         head = self._head = context.reader.state()["head"]
         self._turns.forget_before(head)
+        self._due.add(step)
         return self._turns.is_mine(context.address, context.terms(head).members, head, step)

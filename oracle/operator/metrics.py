@@ -11,8 +11,9 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from oracle.chain.endpoint import EndpointHealth
+from oracle.operator.burn_metrics import BurnsSeen, burn_metrics
 from oracle.operator.health import Pulse
-from oracle.operator.observing import Observer
+from oracle.operator.observing import CHILD, Observer
 from oracle.settlement.rounds import Action, Phase, RoundFacts, phase
 
 _SECONDS = (0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300)
@@ -40,14 +41,18 @@ class Deadlines:
 
 @dataclass
 class Sights:
-    """What can be looked at whenever metrics are asked for, without asking the chain."""
+    """What can be looked at whenever metrics are asked for, without asking the chain.
+
+    ``oldest_pending``: by chain, the age in seconds of its oldest transaction in no block.
+    """
 
     endpoints: Callable[[], Sequence[EndpointHealth]] = lambda: ()
     folders: Sequence[Path] = ()
-    oldest_pending: Callable[[], float] = lambda: 0.0
+    oldest_pending: Callable[[], Mapping[str, float]] = dict
     submissions: Callable[[int], int] = lambda number: 0
     index_gaps: Callable[[], int] = lambda: 0
     deadlines: Deadlines = field(default_factory=lambda: Deadlines(0, 0))
+    burns: Callable[[], BurnsSeen | None] = lambda: None
 
 
 class Metrics(Observer):
@@ -85,10 +90,16 @@ class Metrics(Observer):
         self._needed = self._gauge("assay_round_signatures_needed", "Needed", "round")
         self._settled = self._gauge("assay_round_batches_settled", "Batches applied", "round")
         self._batches = self._gauge("assay_round_batches", "Batches in all", "round")
-        self._pending = self._gauge("assay_transactions_pending", "Transactions in no block yet")
-        self._balance = self._gauge("assay_balance_wei", "Gas money", "account")
-        self._gas = self._made(Counter, "assay_gas_used", "Gas of mined transactions", "call")
-        self._fees = self._made(Counter, "assay_fees_wei", "Fees of mined transactions", "call")
+        self._pending = self._gauge(
+            "assay_transactions_pending", "Transactions in no block yet", "chain"
+        )
+        self._balance = self._gauge("assay_balance_wei", "Gas money", "chain", "account")
+        self._gas = self._made(
+            Counter, "assay_gas_used", "Gas of mined transactions", "chain", "call"
+        )
+        self._fees = self._made(
+            Counter, "assay_fees_wei", "Fees of mined transactions", "chain", "call"
+        )
         self._twice = self._made(
             Counter, "assay_equivocations", "Operators seen to sign two results"
         )
@@ -154,15 +165,15 @@ class Metrics(Observer):
         for gauge in (self._phases, self._deadlines):
             _without(gauge, number, stage.value)
 
-    def transactions(self, pending: int) -> None:
-        self._pending.set(pending)
+    def transactions(self, pending: int, chain: str = CHILD) -> None:
+        self._pending.labels(chain).set(pending)
 
-    def balance(self, account: str, wei: int) -> None:
-        self._balance.labels(account).set(wei)
+    def balance(self, account: str, wei: int, chain: str = CHILD) -> None:
+        self._balance.labels(chain, account).set(wei)
 
-    def spent(self, call: str, gas: int, wei: int) -> None:
-        self._gas.labels(call).inc(gas)
-        self._fees.labels(call).inc(wei)
+    def spent(self, call: str, gas: int, wei: int, chain: str = CHILD) -> None:
+        self._gas.labels(chain, call).inc(gas)
+        self._fees.labels(chain, call).inc(wei)
 
     def equivocation(self, operator: str, number: int) -> None:
         self._twice.inc()
@@ -201,11 +212,15 @@ class _Looks(Collector):
             "How often the index of events lacked logs",
             self._sights.index_gaps(),
         )
-        yield GaugeMetricFamily(
+        oldest = GaugeMetricFamily(
             "assay_oldest_pending_transaction_seconds",
             "Age of the oldest transaction in no block",
-            self._sights.oldest_pending(),
+            labels=["chain"],
         )
+        for chain, seconds in self._sights.oldest_pending().items():
+            oldest.add_metric([chain], seconds)
+        yield oldest
+        yield from burn_metrics(self._sights.burns())
 
 
 def _endpoint_metrics(health: Sequence[EndpointHealth]) -> Iterable[Metric]:

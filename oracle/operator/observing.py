@@ -4,10 +4,13 @@ from dataclasses import dataclass
 
 from oracle.settlement.rounds import Action, RoundFacts
 
+CHILD, ROOT = "child", "root"
+"""The chain of the tournament, and the one that NMR lives on."""
+
 
 @dataclass
 class Observer:
-    """Called by the loop's thread, and must not raise. Times in seconds."""
+    """Called by the threads of the loop and of burns, and must not raise. Times in seconds."""
 
     def cycle(self, seconds: float, error: str) -> None:
         """A cycle ended; ``error`` is the class of its last one, empty if there was none."""
@@ -33,11 +36,11 @@ class Observer:
     def settled(self, number: int, batches: int, of: int) -> None:
         """How many of a round's batches the pool has applied."""
 
-    def transactions(self, pending: int) -> None:
-        """How many sent transactions are not final yet."""
+    def transactions(self, pending: int, chain: str = CHILD) -> None:
+        """How many sent transactions are in no block yet."""
 
-    def balance(self, account: str, wei: int) -> None:
+    def balance(self, account: str, wei: int, chain: str = CHILD) -> None:
         """What an account that sends has for gas."""
 
-    def spent(self, call: str, gas: int, wei: int) -> None:
+    def spent(self, call: str, gas: int, wei: int, chain: str = CHILD) -> None:
         """A transaction was mined."""

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -34,6 +35,7 @@ from oracle.operator.duties import Duties
 from oracle.operator.guard import Guard
 from oracle.operator.intake import open_ingest
 from oracle.operator.metrics import Deadlines, Metrics, Sights
+from oracle.operator.observing import CHILD, ROOT
 from oracle.operator.peers import Peer
 from oracle.operator.server import build, settings
 from oracle.operator.state import open_objects
@@ -132,7 +134,7 @@ class Operator:
             providers=config.providers,
             allow_plaintext=config.allow_plaintext,
         )
-        self.outboxes: dict[str, Outbox] = {}
+        self.outboxes: dict[tuple[str, str], Outbox] = {}
         self.index = ChainIndex(self.reader, events)
         self.metrics = self._metrics(signer)
         self.context = Context(
@@ -153,7 +155,7 @@ class Operator:
         duties = Duties(
             self.context,
             announcing=None if config.announce is None else self._announcing(config.announce),
-            outboxes=list(self.outboxes.values()),
+            outboxes=[outbox for (chain, _), outbox in self.outboxes.items() if chain == CHILD],
             chain_index=self.index,
             events=events,
             verifiers=config.verifiers,
@@ -164,8 +166,9 @@ class Operator:
 
     def _writer(self, signer: Signer) -> PoolWriter:
         """Sends from the signer's account; one outbox an account, whatever it is used for."""
-        if signer.address not in self.outboxes:
-            self.outboxes[signer.address] = Outbox(
+        key = CHILD, signer.address
+        if key not in self.outboxes:
+            self.outboxes[key] = Outbox(
                 self.reader.web3,
                 signer,
                 TransactionStore(self.database),
@@ -175,7 +178,7 @@ class Operator:
                 at=failpoints.failpoint,
                 spent=self.metrics.spent,
             )
-        return PoolWriter(self.reader, self.outboxes[signer.address])
+        return PoolWriter(self.reader, self.outboxes[key])
 
     def _bridging(self) -> Bridging:
         chosen = self.config.bridge
@@ -188,7 +191,7 @@ class Operator:
         chosen = self.config.bridge
         if self.signer is None or chosen is None:
             return None
-        return Outbox(
+        outbox = self.outboxes[ROOT, self.signer.address] = Outbox(
             root.web3,
             self.signer,
             TransactionStore(self.database, root.web3.eth.chain_id),
@@ -196,7 +199,9 @@ class Operator:
             wait=chosen.wait,
             max_fee_gwei=chosen.max_fee_gwei,
             at=failpoints.failpoint,
+            spent=partial(self.metrics.spent, chain=ROOT),
         )
+        return outbox
 
     def _metrics(self, signer: Signer | None) -> Metrics:
         reader, timing = self.reader, self.reader.timing
@@ -205,6 +210,7 @@ class Operator:
                 endpoints=lambda: reader.endpoints.health(),
                 folders=[self.config.home, self.config.artefacts],
                 oldest_pending=self._oldest_pending,
+                burns=lambda: self.bridging.seen,
                 submissions=self.ingest.journal.count,
                 index_gaps=lambda: self.index.gaps,
                 deadlines=Deadlines(timing["grace"], reader.clocks.settle_time),
@@ -221,10 +227,15 @@ class Operator:
         )
         return metrics
 
-    def _oldest_pending(self) -> float:
-        """Age in seconds of the oldest transaction that is in no block yet."""
-        sent = [one.sent_at for outbox in self.outboxes.values() for one in outbox.pending()]
-        return time.time() - min(sent) if sent else 0.0
+    def _oldest_pending(self) -> dict[str, float]:
+        """By chain, the age in seconds of its oldest transaction that is in no block yet."""
+        ages = dict[str, float]()
+        # A copy: the thread of burns adds the root chain's when it first can.
+        for (chain, _), outbox in list(self.outboxes.items()):
+            sent = [one.sent_at for one in outbox.pending()]
+            age = time.time() - min(sent) if sent else 0.0
+            ages[chain] = max(age, ages.get(chain, 0.0))
+        return ages
 
     def _announcing(self, chosen: WeekdaysAnnounce | SecondsAnnounce) -> Announcing:
         return Announcing(

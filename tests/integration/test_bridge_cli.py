@@ -6,12 +6,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from bridge_bench import Bench
+from bridge_command import BridgeCommand, error, named, result
 from eth_account import Account
 from prometheus_client.parser import text_string_to_metric_families
 from two_chains import NMR, TwoChains, await_true, two_chains
@@ -42,45 +42,11 @@ def bench(chains: TwoChains, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         yield Bench(chains, tmp_path / "home")
 
 
-def named(bench: Bench) -> list[str]:
-    """The options that say which bridge."""
-    urls = ["--root-rpc", bench.chains.root.url, "--child-rpc", bench.chains.child.url]
-    return ["--bridge", "bridge.json", *urls]
-
-
-Run = Callable[..., tuple[int, str, str]]
-
-
 @pytest.fixture
-def run(bench: Bench, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """Runs ``assay bridge`` in this process; exit code, standard output, standard error."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        words = ["assay", "bridge", *map(str, arguments), *named(bench)]
-        monkeypatch.setattr(sys, "argv", words)
-        code = 0
-        try:
-            main()
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        done = capfd.readouterr()
-        assert "Traceback" not in done.out + done.err
-        return code, done.out, done.err
-
-    return run
-
-
-def result(ran: tuple[int, str, str]) -> Any:
-    code, out, err = ran
-    assert (code, err) == (0, ""), out
-    return json.loads(out)["result"]
-
-
-def error(ran: tuple[int, str, str]) -> Any:
-    code, out, _ = ran
-    found = json.loads(out)["error"]
-    assert found["exit"] == code
-    return found
+def run(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> BridgeCommand:
+    return BridgeCommand(bench.chains, monkeypatch, capfd)
 
 
 BY = ("--dev-account", "10")
@@ -110,7 +76,9 @@ def relayed(bench: Bench) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("relayed")
-def test_deposit_and_withdraw__waited_for__told_to_the_end(bench: Bench, run: Run) -> None:
+def test_deposit_and_withdraw__waited_for__told_to_the_end(
+    bench: Bench, run: BridgeCommand
+) -> None:
     code, out, err = run("deposit", "5.5", *BY)
     assert (code, err) == (0, "")
     said = " ".join(out.split())
@@ -124,7 +92,7 @@ def test_deposit_and_withdraw__waited_for__told_to_the_end(bench: Bench, run: Ru
     assert set(back["transactions"]) == {"burn", "exit"}
 
 
-def test_deposit__no_wait__status_and_resume_go_on(bench: Bench, run: Run) -> None:
+def test_deposit__no_wait__status_and_resume_go_on(bench: Bench, run: BridgeCommand) -> None:
     started = result(run("deposit", "5", *BY, "--no-wait", "--json"))
     assert started["stage"] == "locked"
     shown = result(run("status", started["id"], "--json"))
@@ -142,7 +110,7 @@ def test_deposit__no_wait__status_and_resume_go_on(bench: Bench, run: Run) -> No
 
 
 def test_deposit__killed_while_it_waits__resumed(bench: Bench) -> None:
-    command = [sys.executable, "-m", "oracle", "bridge", "deposit", "5", *BY, *named(bench)]
+    command = [sys.executable, "-m", "oracle", "bridge", "deposit", "5", *BY, *named(bench.chains)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     await_true(lambda: bench.on_root() == 95)
     await_true(lambda: list((bench.home / "bridge").rglob("*.json")))
@@ -157,7 +125,7 @@ def test_deposit__killed_while_it_waits__resumed(bench: Bench) -> None:
     assert (bench.on_root(), bench.on_child()) == (95, 5)
 
 
-def test_resume__kept_and_never_sent__sent(bench: Bench, run: Run) -> None:
+def test_resume__kept_and_never_sent__sent(bench: Bench, run: BridgeCommand) -> None:
     bench.killed(STORED, 1, "deposit", str(5 * NMR))
     [transfer] = bench.bridge().files.all()
     assert "approving" in run("status")[1]
@@ -167,7 +135,7 @@ def test_resume__kept_and_never_sent__sent(bench: Bench, run: Run) -> None:
 
 
 @pytest.mark.usefixtures("relayed")
-def test_exit__by_id_and_by_transaction__paid_once(bench: Bench, run: Run) -> None:
+def test_exit__by_id_and_by_transaction__paid_once(bench: Bench, run: BridgeCommand) -> None:
     result(run("deposit", "20", *BY, "--json"))
     first = result(run("withdraw", "3", *BY, "--no-wait", "--json"))
     second = result(run("withdraw", "4", *BY, "--no-wait", "--json"))
@@ -189,7 +157,7 @@ def last_checkpointed(bench: Bench) -> int:
     return made.end if made else -1
 
 
-def test_exit__before_its_checkpoint__code_7(bench: Bench, run: Run) -> None:
+def test_exit__before_its_checkpoint__code_7(bench: Bench, run: BridgeCommand) -> None:
     bench.bring_in(20 * NMR)
     made = result(run("withdraw", "3", *BY, "--no-wait", "--json"))
     by_id = error(run("exit", made["id"], *BY, "--json"))
@@ -199,12 +167,12 @@ def test_exit__before_its_checkpoint__code_7(bench: Bench, run: Run) -> None:
     assert "in no checkpoint yet" in by_hash["message"]
 
 
-def test_exit__of_a_deposit__code_3(bench: Bench, run: Run) -> None:
+def test_exit__of_a_deposit__code_3(bench: Bench, run: BridgeCommand) -> None:
     made = result(run("deposit", "3", *BY, "--no-wait", "--json"))
     assert error(run("exit", made["id"], *BY, "--json"))["exit"] == Exit.INPUT
 
 
-def test_replay__nothing_failed__code_7(bench: Bench, run: Run) -> None:
+def test_replay__nothing_failed__code_7(bench: Bench, run: BridgeCommand) -> None:
     found = error(run("replay", "1", *BY, "--json"))
     assert found["exit"] == Exit.REFUSED
     assert "did not fail" in found["message"]
@@ -239,7 +207,7 @@ def test_replay__nothing_failed__code_7(bench: Bench, run: Run) -> None:
     ids=lambda value: "-".join(map(str, value))[:40] if isinstance(value, tuple) else "",
 )
 def test_bridge__refused__code_and_reason_and_nothing_kept(
-    bench: Bench, run: Run, arguments: tuple[str, ...], code: int, said: str
+    bench: Bench, run: BridgeCommand, arguments: tuple[str, ...], code: int, said: str
 ) -> None:
     found = error(run(*arguments, "--json"))
     assert found["exit"] == code
@@ -259,7 +227,7 @@ def test_bridge__refused__code_and_reason_and_nothing_kept(
     ids=["deposit-pool", "pool", "no-pool-there", "metrics", "plot"],
 )
 def test_bridge__wrong_option__named(
-    bench: Bench, run: Run, arguments: tuple[str, ...], code: int, said: str
+    bench: Bench, run: BridgeCommand, arguments: tuple[str, ...], code: int, said: str
 ) -> None:
     before = (bench.home.parent / "bridge.json").read_bytes()
     found = error(run(*arguments, "--json"))
@@ -284,13 +252,15 @@ def test_bridge__endpoints_swapped__code_4(
     assert str(ROOT_ID) in json.loads(capfd.readouterr().out)["error"]["message"]
 
 
-def test_deposit__to_a_contract_of_the_bridge__refused(bench: Bench, run: Run) -> None:
+def test_deposit__to_a_contract_of_the_bridge__refused(bench: Bench, run: BridgeCommand) -> None:
     to = bench.chains.record.child.child_chain_manager
     found = error(run("deposit", "1", "--to", to, *BY, "--json"))
     assert "the child chain's bridge" in found["message"]
 
 
-def test_deposit__own_key_on_a_devnet__refused(bench: Bench, run: Run, tmp_path: Path) -> None:
+def test_deposit__own_key_on_a_devnet__refused(
+    bench: Bench, run: BridgeCommand, tmp_path: Path
+) -> None:
     write_keystore(tmp_path / "key.json", Account.from_key(b"\x07" * 32), "right horse")
     (tmp_path / "password").write_text("right horse\n")
     own = ("--key", "key.json", "--password-file", "password")
@@ -315,7 +285,7 @@ def test_deposit__development_account_where_chains_have_real_ids__refused(
     assert "chain 1 is no devnet" in found["message"]
 
 
-def test_status__damaged_file__code_3_and_left(bench: Bench, run: Run) -> None:
+def test_status__damaged_file__code_3_and_left(bench: Bench, run: BridgeCommand) -> None:
     made = result(run("deposit", "3", *BY, "--no-wait", "--json"))
     [path] = (bench.home / "bridge").rglob("*.json")
     path.write_text(path.read_text()[:-20])
@@ -328,7 +298,7 @@ def test_status__damaged_file__code_3_and_left(bench: Bench, run: Run) -> None:
 
 
 def test_latency__transfers_at_every_stage__table_json_metrics_and_drawing(
-    bench: Bench, run: Run, tmp_path: Path
+    bench: Bench, run: BridgeCommand, tmp_path: Path
 ) -> None:
     bench.bring_in(20 * NMR)
     bench.chains.withdraw(bench.account, 3 * NMR)
@@ -360,13 +330,15 @@ def test_latency__transfers_at_every_stage__table_json_metrics_and_drawing(
     assert "burnt to checkpointed" in out
 
 
-def test_latency__nobody_bridged__empty(bench: Bench, run: Run) -> None:
+def test_latency__nobody_bridged__empty(bench: Bench, run: BridgeCommand) -> None:
     found = result(run("latency", "--json"))
     assert (found["deposits"], found["withdrawals"]) == ([], [])
     assert all(one["done"] == one["waiting"] == 0 for one in found["steps"])
 
 
-def test_latency__failed_and_replayed_sync__counted_when_it_arrived(bench: Bench, run: Run) -> None:
+def test_latency__failed_and_replayed_sync__counted_when_it_arrived(
+    bench: Bench, run: BridgeCommand
+) -> None:
     token = bench.chains.record.child.token
     code = bench.chains.child.ask("eth_getCode", token, "latest")
     bench.chains.deposit(bench.account, 6 * NMR)

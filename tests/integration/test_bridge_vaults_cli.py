@@ -1,12 +1,11 @@
 """``assay bridge sweep`` and ``check`` on two real chains, with a whole tournament on one."""
 
 import json
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from bridge_command import BridgeCommand, result
 from bridge_rounds import BridgedRounds, bridge_in, bridged_rounds
 from eth_abi import encode
 from eth_utils import function_signature_to_4byte_selector as selector
@@ -14,7 +13,6 @@ from two_chains import NMR
 from vaulted_chains import BURNER, Vaults, vaulted_chains
 
 from oracle.bridge.client import nmr_of
-from oracle.cli import main
 from oracle.errors import Exit
 
 pytestmark = [pytest.mark.chain, pytest.mark.slow, pytest.mark.xdist_group("bridge")]
@@ -45,35 +43,11 @@ def rounds(
         yield both
 
 
-Run = Callable[..., tuple[int, str, str]]
-
-
 @pytest.fixture
 def run(
     rounds: BridgedRounds, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Run:
-    chains = rounds.chains
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        urls = ["--root-rpc", chains.root.url, "--child-rpc", chains.child.url]
-        words = ["assay", "bridge", *map(str, arguments), "--bridge", "bridge.json", *urls]
-        monkeypatch.setattr(sys, "argv", words)
-        code = 0
-        try:
-            main()
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        done = capfd.readouterr()
-        assert "Traceback" not in done.out + done.err
-        return code, done.out, done.err
-
-    return run
-
-
-def result(ran: tuple[int, str, str]) -> Any:
-    code, out, err = ran
-    assert (code, err) == (0, ""), out + err
-    return json.loads(out)["result"]
+) -> BridgeCommand:
+    return BridgeCommand(rounds.chains, monkeypatch, capfd)
 
 
 def amounts(**some: str) -> dict[str, str]:
@@ -81,7 +55,7 @@ def amounts(**some: str) -> dict[str, str]:
 
 
 def test_sweep__run_again_and_again__takes_burns_to_their_end(
-    rounds: BridgedRounds, run: Run
+    rounds: BridgedRounds, run: BridgeCommand
 ) -> None:
     chains, vaults = rounds.chains, Vaults(rounds.chains)
     vaults.burn(20 * NMR)
@@ -106,7 +80,7 @@ def test_sweep__run_again_and_again__takes_burns_to_their_end(
 
 
 def test_sweep__nothing_but_a_refused_exit__code_7_and_the_reason(
-    rounds: BridgedRounds, run: Run
+    rounds: BridgedRounds, run: BridgeCommand
 ) -> None:
     chains, vaults = rounds.chains, Vaults(rounds.chains)
     vaults.burn(20 * NMR)
@@ -119,7 +93,7 @@ def test_sweep__nothing_but_a_refused_exit__code_7_and_the_reason(
 
 
 def test_check__tournament_and_vault__adds_up_and_names_the_amounts(
-    rounds: BridgedRounds, run: Run
+    rounds: BridgedRounds, run: BridgeCommand
 ) -> None:
     vaults = Vaults(rounds.chains)
     vaults.burn(20 * NMR)
@@ -134,7 +108,9 @@ def test_check__tournament_and_vault__adds_up_and_names_the_amounts(
     assert "swept on the child chain" in out
 
 
-def test_check__as_of_older_blocks__answers_for_these(rounds: BridgedRounds, run: Run) -> None:
+def test_check__as_of_older_blocks__answers_for_these(
+    rounds: BridgedRounds, run: BridgeCommand
+) -> None:
     chains = rounds.chains
     blocks = ("--root-block", chains.root.head, "--child-block", chains.child.head)
     before = result(run("check", *blocks, "--json"))
@@ -143,7 +119,9 @@ def test_check__as_of_older_blocks__answers_for_these(rounds: BridgedRounds, run
     assert result(run("check", "--json"))["in_the_child_vault"] != before["in_the_child_vault"]
 
 
-def test_check__nmr_from_nowhere__code_5_and_what_differs(rounds: BridgedRounds, run: Run) -> None:
+def test_check__nmr_from_nowhere__code_5_and_what_differs(
+    rounds: BridgedRounds, run: BridgeCommand
+) -> None:
     """The child chain's bridge mints what nobody locked, as after a break-in."""
     chains = rounds.chains
     token, manager = chains.child_token, chains.record.child.child_chain_manager
@@ -161,7 +139,7 @@ def test_check__nmr_from_nowhere__code_5_and_what_differs(rounds: BridgedRounds,
     assert "the predicate's balance: " in found["message"]
 
 
-def test_check__pool_of_another_vault__says_so(rounds: BridgedRounds, run: Run) -> None:
+def test_check__pool_of_another_vault__says_so(rounds: BridgedRounds, run: BridgeCommand) -> None:
     other = rounds.chains.record.with_contracts(burn_vault="0x" + "11" * 20)
     other.save(Path("bridge.json"))
     code, out, _ = run("check", "--pool", rounds.reader.addresses.pool, "--json")
@@ -169,6 +147,6 @@ def test_check__pool_of_another_vault__says_so(rounds: BridgedRounds, run: Run) 
     assert "the pool burns into" in json.loads(out)["error"]["message"]
 
 
-def test_check__one_block_named__is_wrong_usage(rounds: BridgedRounds, run: Run) -> None:
+def test_check__one_block_named__is_wrong_usage(rounds: BridgedRounds, run: BridgeCommand) -> None:
     code, _, _ = run("check", "--root-block", "5", "--json")
     assert code == Exit.USAGE

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from bridge_rounds import BridgedRounds, bridged_rounds
 from two_chains import NMR, await_true
-from vaulted_chains import Vaults, conserved, vaulted_chains
+from vaulted_chains import BURNER, Vaults, conserved, vaulted_chains
 from web3.types import TxReceipt
 
 from oracle.chain.keys import dev_account
@@ -94,9 +94,20 @@ class Keeper:
         self.now += 60
         try:
             running.bridging.sweep()
+            running.bridging.look()
         except AssayError as error:
             return error.message
         return ""
+
+    def shown(self, name: str, *labels: str) -> float | None:
+        """A metric's value, by the values of its labels; None without one."""
+        assert self.running is not None
+        values = {
+            (sample.name, *sample.labels.values()): sample.value
+            for family in self.running.metrics.registry.collect()
+            for sample in family.samples
+        }
+        return values.get((f"assay_{name}", *labels))
 
 
 Open = Callable[..., Keeper]
@@ -163,6 +174,22 @@ def test_look__not_the_leader__waits_for_its_turn(rounds: BridgedRounds, keeper:
     for _ in range(8):
         assert other.look() == ""
     assert swept(vaults) == (25, 0)
+
+
+def test_look__somebody_else_was_first__the_next_time_all_wait_anew(
+    rounds: BridgedRounds, keeper: Open
+) -> None:
+    """Else every operator whose wait is over would send at once, and all but one would pay in
+    vain."""
+    vaults = Vaults(rounds.chains)
+    other = keeper(next(position for position in range(4) if position != leader(rounds)))
+    for turn in (1, 2):
+        vaults.burn(25 * NMR)
+        assert other.look() == ""
+        assert swept(vaults) == (25 * (turn - 1), 0), "it did not wait"
+        vaults.sweeper().sweep_child()
+        other.now += 600
+        assert other.look() == ""
 
 
 def test_look__no_bridge_section__sweeps_the_child_vault_alone(
@@ -283,6 +310,101 @@ def test_look__record_of_another_tournament__refused_at_the_start(
     other.save(alone.home / "bridge.json")
     with pytest.raises(InputError, match="is not the bridge of this tournament"):
         alone.start()
+
+
+# ---------------------------------------------------------------------- metrics
+
+
+def test_metrics__a_burn_on_its_way__shown_at_each_step(
+    rounds: BridgedRounds, keeper: Open
+) -> None:
+    chains, vaults = rounds.chains, Vaults(rounds.chains)
+    alone, wei = keeper(leader(rounds)), 25 * NMR
+    vaults.burn(9 * NMR)
+    assert alone.look() == ""
+    assert alone.shown("vault_balance_wei", "child") == 9 * NMR
+    assert alone.shown("oldest_unexited_burn_timestamp_seconds") is None
+    vaults.burn(16 * NMR)
+    assert alone.look() == ""
+    burnt_at = chains.child_web3.eth.get_block("latest")["timestamp"]
+    assert alone.shown("vault_balance_wei", "child") == 0
+    assert alone.shown("vault_swept_wei", "child") == wei
+    assert alone.shown("burns_waiting_wei", "checkpoint") == wei
+    assert alone.shown("exits_owed") == 0
+    assert alone.shown("oldest_unexited_burn_timestamp_seconds") == burnt_at
+    chains.checkpoint()
+    assert alone.running is not None
+    alone.running.bridging.look()
+    assert alone.shown("burns_waiting_wei", "checkpoint") == 0
+    assert alone.shown("burns_waiting_wei", "exit") == wei
+    assert alone.shown("exits_owed") == 1
+    assert alone.shown("oldest_unexited_burn_timestamp_seconds") == burnt_at
+    made_at = chains.root_web3.eth.get_block("latest")["timestamp"]
+    assert alone.shown("checkpoint_timestamp_seconds") == made_at
+    assert alone.look() == ""
+    assert alone.shown("exits_owed") == 0
+    assert alone.shown("oldest_unexited_burn_timestamp_seconds") is None
+    assert alone.shown("vault_balance_wei", "root") == 0
+    assert alone.shown("vault_swept_wei", "root") == wei
+    chains.root.mine(3)
+    assert alone.look() == ""
+    # Gas and fees are counted once they are final, each chain's own.
+    for chain, call in (("child", "sweep"), ("root", "exit"), ("root", "sweep")):
+        if chain == "child":
+            chains.child.mine(3)
+            alone.running.worker.cycle()
+        assert (alone.shown("gas_used_total", chain, call) or 0) > 50_000
+
+
+def test_metrics__root_chain_mines_nothing__its_outbox_is_seen_to_wait(
+    rounds: BridgedRounds, keeper: Open
+) -> None:
+    chains, vaults = rounds.chains, Vaults(rounds.chains)
+    alone = keeper(leader(rounds), wait=0.1)
+    vaults.burn(25 * NMR)
+    assert alone.look() == ""
+    assert alone.shown("transactions_pending", "root") == 0
+    assert (alone.shown("balance_wei", "root", dev_account(alone.account).address) or 0) > 0
+    chains.checkpoint()
+    chains.root.ask("evm_setAutomine", False)
+    try:
+        assert alone.look() == ""
+        assert alone.look() == ""
+        assert alone.shown("transactions_pending", "root") == 1
+        assert (alone.shown("oldest_pending_transaction_seconds", "root") or 0) > 0
+        assert alone.shown("oldest_pending_transaction_seconds", "child") == 0
+    finally:
+        chains.root.ask("evm_setAutomine", True)
+    chains.root.mine(1)
+    assert alone.look() == ""
+    assert alone.shown("transactions_pending", "root") == 0
+
+
+def test_metrics__messages_not_relayed__state_syncs_lag(
+    rounds: BridgedRounds, keeper: Open
+) -> None:
+    chains, alone = rounds.chains, keeper()
+    assert alone.look() == ""
+    before = alone.shown("state_syncs_sent")
+    assert before == alone.shown("state_syncs_taken")
+    chains.deposit(BURNER, NMR)
+    assert alone.look() == ""
+    lag = (alone.shown("state_syncs_sent") or 0) - (alone.shown("state_syncs_taken") or 0)
+    assert lag == 1
+    chains.settle_syncs()
+    assert alone.look() == ""
+    assert alone.shown("state_syncs_taken") == (before or 0) + 1
+
+
+def test_metrics__no_bridge_section__the_child_vault_alone(
+    rounds: BridgedRounds, keeper: Open
+) -> None:
+    Vaults(rounds.chains).burn(2 * NMR)
+    alone = keeper(record=None)
+    assert alone.look() == ""
+    assert alone.shown("vault_balance_wei", "child") == 2 * NMR
+    assert alone.shown("vault_balance_wei", "root") is None
+    assert alone.shown("exits_owed") is None
 
 
 # ---------------------------------------------------------------------- the outbox

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from eth_utils import keccak
 from faulty_rpc import FaultyRpc
+from in_process_tournament import deploy
 from local_anvil import CHAIN_ID, LocalAnvil
 from local_machine import free_base_port
 from web3.exceptions import Web3RPCError
@@ -17,7 +18,7 @@ from oracle.chain.index import ChainIndex
 from oracle.chain.keys import dev_account
 from oracle.chain.logs import IndexedLogs, RpcLogs
 from oracle.chain.reader import PoolReader
-from oracle.chain.rpc import endpoints_of
+from oracle.chain.rpc import connect, endpoints_of
 from oracle.devnet.launch import Devnet
 from oracle.devnet.topology import load
 from oracle.errors import UnreachableError
@@ -80,10 +81,10 @@ def shown(logs: list[StoredLog]) -> list[tuple[int, int, str, str]]:
 @pytest.fixture(scope="module")
 def tournament(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tournament]:
     folder = tmp_path_factory.mktemp("tournament")
-    devnet = Devnet.at(folder, load().moved(free_base_port()), tied=True)
+    devnet = Devnet.at(folder, load().on_one_chain().moved(free_base_port()), tied=True)
     try:
-        devnet.start_chain()
-        devnet.deploy()
+        devnet.start_chains()
+        deploy(connect(devnet.topology.rpc), devnet.topology, folder)
         yield Tournament(devnet)
     finally:
         devnet.stop()

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 from two_chains import NMR, TwoChains
-from vaulted_chains import BURNER, Vaults, conserved, vaulted_chains
+from vaulted_chains import BURNER, KEEPER, Vaults, conserved, vaulted_chains
 
 from oracle.bridge.reading import Books
 from oracle.bridge.sweeping import CHILD_SWEEP, EXIT, ROOT_SWEEP, Left, Taken
 from oracle.bridge.vault_burns import VaultBurns
+from oracle.chain.keys import dev_account
 from oracle.errors import InputError
 
 pytestmark = [pytest.mark.chain, pytest.mark.slow, pytest.mark.xdist_group("bridge")]
@@ -100,6 +101,64 @@ def test_burns__node_behind_the_checkpoint__found_once_it_has_them(vaults: Vault
     chains.child.mine(3)
     burns.update(checkpointed)
     assert sorted(burn.wei for burn in burns.waiting()) == [11 * NMR, 12 * NMR]
+
+
+def test_burns__checkpoint_and_sweep_reorganised_away__forgotten(vaults: Vaults) -> None:
+    chains = vaults.chains
+    burns = VaultBurns(chains.record, chains.child_web3, chains.child.url)
+    vaults.burn(11 * NMR)
+    vaults.sweeper().sweep_child()
+    above = chains.root.head
+    checkpoint = chains.checkpoint()
+    assert checkpoint is not None
+    burns.update(checkpoint.end)
+    assert ([burn.wei for burn in burns.waiting()], burns.checkpointed) == ([11 * NMR], 11 * NMR)
+    chains.root.ask("anvil_reorg", chains.root.head - above, [])
+    chains.child.ask("anvil_reorg", 4, [])
+    checkpoint = chains.checkpoint()
+    assert checkpoint is not None
+    burns.update(checkpoint.end)
+    assert (burns.waiting(), burns.checkpointed) == ([], 0)
+
+
+def test_step__checkpoint_reorganised_away__its_burn_waits_for_the_next_one(
+    vaults: Vaults,
+) -> None:
+    """An exit that cannot be proven would be put off for an hour."""
+    chains = vaults.chains
+    chains.checkpoint()
+    vaults.burn(11 * NMR)
+    sweeper = vaults.sweeper()
+    sweeper.sweep_child()
+    above = chains.root.head
+    chains.checkpoint()
+    assert sweeper.left() == Left(0, 0, 11 * NMR, 0, 0)
+    chains.root.ask("anvil_reorg", chains.root.head - above, [])
+    assert sweeper.step() == []
+    assert sweeper.left() == Left(0, 11 * NMR, 0, 0, 0)
+    chains.checkpoint()
+    assert steps(sweeper.step()) == [(EXIT, 11 * NMR), (ROOT_SWEEP, 11 * NMR)]
+
+
+def test_step__a_wei_donated_again_and_again__one_sweep_and_one_exit_a_week(
+    vaults: Vaults,
+) -> None:
+    """Nobody makes a keeper pay for each of their donations, on either chain."""
+    chains, keeper = vaults.chains, dev_account(KEEPER).address
+    webs = chains.child_web3, chains.root_web3
+    before = [web3.eth.get_transaction_count(keeper) for web3 in webs]
+    sweeper = vaults.sweeper()
+    for week in (1, 2):
+        for _ in range(4):
+            vaults.burn(1)
+            assert sweeper.step() == []
+        chains.child.mine(1, 7 * DAY)
+        chains.child.mine(1)
+        assert steps(sweeper.step()) == [(CHILD_SWEEP, 4)]
+        chains.checkpoint()
+        assert steps(sweeper.step()) == [(EXIT, 4)]
+        sent = [web3.eth.get_transaction_count(keeper) for web3 in webs]
+        assert [n - m for n, m in zip(sent, before, strict=True)] == [week, week]
 
 
 def test_step__not_due__nothing_is_sent(vaults: Vaults) -> None:

@@ -9,7 +9,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -62,9 +62,12 @@ def prepare(folder: Path) -> None:
     _compile(str(path) for path in paths)
 
 
-def unmutated() -> str:
-    """The first test that fails as things are, empty if all pass."""
-    return _first_failure(Suite(Path(TESTS)).order("", set()))
+def unmutated(files: Set[str]) -> str:
+    """The first test that fails as things are, of those that changes of these source files could
+    make fail; empty if all pass."""
+    suite = Suite(Path(TESTS))
+    asked = suite.reaching({name for file in files for name in _named(Path(file))})
+    return _first_failure([name for name in suite.order("", set()) if name in asked])
 
 
 def judge(mutant: Mutant) -> Verdict:
@@ -96,7 +99,10 @@ def _outcome(mutant: Mutant) -> str:
         return SAME_CODE
     suite = Suite(Path(TESTS))
     words = {word for root in roots for word in _words(Path(root).stem)}
-    for tests in (suite.likely(mutant.reason), suite.order(mutant.reason, words)):
+    asked = suite.reaching(_named(Path(mutant.file)))
+    likely = [test for test in suite.likely(mutant.reason) if test.partition("::")[0] in asked]
+    every = [name for name in suite.order(mutant.reason, words) if name in asked]
+    for tests in (likely, every):
         try:
             failed = _first_failure(tests) if tests else ""
         except TimeoutError:
@@ -186,15 +192,31 @@ def _deployed_with(file: Path) -> tuple[str, ...]:
     """The deployable contracts that a source file is part of."""
     if not _is_module(file):
         return (str(file),)
-    texts = {path.stem: path.read_text() for path in file.parent.glob("*.vy")}
-    users, known = {file.stem}, set[str]()
-    while users != known:
-        known = set(users)
-        users |= {name for name, text in texts.items() if _imports(text, known)}
     paths = sorted(Path("contracts").glob("*/*.vy"))
+    users = _users(file)
     return tuple(
         str(path) for path in paths if not _is_module(path) and _imports(path.read_text(), users)
     )
+
+
+@cache
+def _named(file: Path) -> frozenset[str]:
+    """Names of the contracts that a source file is part of, those of the tests' own included."""
+    names = {Path(path).stem for path in _deployed_with(file)}
+    if _is_module(file):
+        paths = Path(TESTS).glob("*/*.vy")
+        names |= {path.stem for path in paths if _imports(path.read_text(), _users(file))}
+    return frozenset(names)
+
+
+def _users(module: Path) -> set[str]:
+    """A module's name, and those of the modules that import it, directly or not."""
+    texts = {path.stem: path.read_text() for path in module.parent.glob("*.vy")}
+    users, known = {module.stem}, set[str]()
+    while users != known:
+        known = set(users)
+        users |= {name for name, text in texts.items() if _imports(text, known)}
+    return users
 
 
 def _is_module(file: Path) -> bool:

@@ -91,7 +91,7 @@ def _judged(
     with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
         bar = progress.add_task("the tests as they are", total=1)
         try:
-            failed = processes.submit(unmutated).result()
+            failed = processes.submit(unmutated, {mutant.file for mutant in chosen}).result()
             if failed:
                 raise RuntimeError(f"the tests fail without a mutant: {failed}")
             progress.update(bar, description="mutants", total=len(chosen))

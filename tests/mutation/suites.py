@@ -1,11 +1,13 @@
 """Which contract tests to ask about a mutant, the likeliest first."""
 
 import ast
-from collections.abc import Set
+import re
+from collections.abc import Iterable, Set
 from functools import cached_property
 from pathlib import Path
 
 _LONG = ("hypothesis", "pytest.mark.slow")
+_IMPORT = re.compile(r"^(?:from|import) (\w+)", re.MULTILINE)
 
 
 class Suite:
@@ -42,6 +44,25 @@ class Suite:
             )
 
         return sorted(self._texts, key=rank)
+
+    def reaching(self, names: Iterable[str]) -> set[str]:
+        """The files that name one of these contracts, or import a module of the folder that does:
+        no other one can fail for a change of them."""
+        named = re.compile(rf"\b(?:{'|'.join(map(re.escape, names))})\b")
+        return {
+            name for name in self._texts if any(named.search(t) for t in self._with_imports(name))
+        }
+
+    def _with_imports(self, name: str) -> list[str]:
+        """Texts of a file, of the folder's conftest, and of what these import of the folder."""
+        texts, left = dict[str, str](), [name, "conftest.py"]
+        while left:
+            path = self._folder / left.pop()
+            if path.name in texts or not path.exists():
+                continue
+            texts[path.name] = path.read_text()
+            left += [f"{module}.py" for module in _IMPORT.findall(texts[path.name])]
+        return list(texts.values())
 
     @cached_property
     def _texts(self) -> dict[str, str]:

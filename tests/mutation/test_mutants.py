@@ -68,7 +68,7 @@ def test_boundaries__comparisons_only__flipped() -> None:
     assert "    if a > b >> 1:\n" in found(BOUNDARY)[2].apply(SOURCE)
 
 
-@pytest.mark.parametrize("folder", ["polygon", "modules"])
+@pytest.mark.parametrize("folder", ["ethereum", "polygon", "modules"])
 def test_contracts__every_assert_word_in_code__is_a_mutant(folder: str) -> None:
     paths = sorted((ROOT / "contracts" / folder).glob("*.vy"))
     assert paths
@@ -103,3 +103,21 @@ def test_order__reason_then_contract_then_rest__long_ones_last(suite: Suite) -> 
     order = ["test_pool_a.py", "test_oracle_b.py", "test_pool_machine.py"]
     assert suite.order("", {"pool"}) == order
     assert suite.order("part: too large", {"oracle"}) == [order[1], order[0], order[2]]
+
+
+def test_reaching__named_in_it_or_in_what_it_imports__those_files_alone(tmp_path: Path) -> None:
+    (tmp_path / "vault_world.py").write_text("import deep\n")
+    (tmp_path / "deep.py").write_text('PATH = "contracts/ethereum/Vault.vy"\n')
+    (tmp_path / "test_vault.py").write_text("from vault_world import World\n")
+    (tmp_path / "test_named.py").write_text('compiled("contracts/ethereum/Vault.vy")\n')
+    (tmp_path / "test_other.py").write_text("Vaults = 1\n")
+    suite = Suite(tmp_path)
+    assert suite.reaching({"Vault", "Pool"}) == {"test_vault.py", "test_named.py"}
+    assert suite.reaching({"Pool"}) == set()
+
+
+def test_reaching__named_in_the_conftest__all_files(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text("from system import deploy\n")
+    (tmp_path / "system.py").write_text('"Pool"\n')
+    (tmp_path / "test_any.py").write_text("")
+    assert Suite(tmp_path).reaching({"Pool"}) == {"test_any.py"}

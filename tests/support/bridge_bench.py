@@ -5,16 +5,21 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from eth_utils import keccak
 from two_chains import NMR, TwoChains
 
 from oracle.bridge.client import Bridge
+from oracle.bridge.interfaces import CHILD_TOKEN
 from oracle.bridge.record import load_bridge
 from oracle.chain.keys import dev_account
 from oracle.chain.signing import LocalSigner
+
+DEPOSITOR = keccak(text="DEPOSITOR_ROLE")
 
 
 class Bench:
@@ -60,10 +65,58 @@ class Bench:
         done = subprocess.run(
             [*command, place, str(count), action, argument],
             capture_output=True,
-            timeout=60,
+            timeout=300,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )
         assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+
+
+@contextmanager
+def benched(chains: TwoChains, home: Path) -> Iterator[Bench]:
+    """A bench on chains that are afterwards as they were."""
+    with chains.undone():
+        yield Bench(chains, home)
+        for chain in (chains.root, chains.child):
+            chain.ask("evm_setAutomine", True)
+
+
+def locks(bench: Bench) -> int:
+    """How much the bridge holds for what this test locked, in whole NMR."""
+    return bench.on_root(bench.chains.record.root.erc20_predicate)
+
+
+def arrive(bench: Bench) -> None:
+    """State syncs reach the child chain, and are final there."""
+    bench.chains.settle_syncs()
+    bench.chains.child.mine(3)
+
+
+def role(bench: Bench, function: str) -> None:
+    """Grants or revokes the right of the child chain's bridge to mint."""
+    token = bench.chains.child_web3.eth.contract(
+        address=bench.chains.record.child.token,
+        abi=[*CHILD_TOKEN, {**_named(CHILD_TOKEN, "grantRole"), "name": "revokeRole"}],  # type: ignore[call-overload]
+    )
+    call = token.functions[function](DEPOSITOR, bench.chains.record.child.child_chain_manager)
+    bench.chains.done(bench.chains.child_web3, call, bench.chains.settings.admin)
+
+
+def _named(abi: list[dict[str, Any]], name: str) -> dict[str, Any]:
+    return next(entry for entry in abi if entry.get("name") == name)
+
+
+def stop(bench: Bench, function: str = "emergencyStop") -> Any:
+    abi = [{"type": "function", "name": function, "stateMutability": "nonpayable"}]
+    abi[0] |= {"inputs": [], "outputs": []}  # type: ignore[dict-item]
+    token = bench.chains.root_web3.eth.contract(address=bench.chains.record.root.token, abi=abi)  # type: ignore[call-overload]
+    return token.functions[function]()
+
+
+def stopped(bench: Bench, function: str = "emergencyStop") -> None:
+    """Stops NMR, or releases it."""
+    bench.chains.done(
+        bench.chains.root_web3, stop(bench, function), bench.chains.settings.token_owner
+    )
 
 
 def _dies_at(place: str, count: int) -> Callable[[str], None]:

@@ -71,13 +71,9 @@ def bridged_rounds(chains: TwoChains, folder: Path) -> BridgedRounds:
     topology = short_topology(TIMING, CLOCKS)
     web3: Web3 = chains.child_web3
     signer = DevSigner(dev_account(DEPLOYER), web3)
-    roles = topology.roles().model_copy(
-        update={
-            "chain_id": chains.record.child.chain_id,
-            "token": chains.record.child.token,
-            "burn_vault": chains.record.burn_vault or dev_account(61).address,
-        }
-    )
+    vault = chains.record.burn_vault or dev_account(61).address
+    roles = topology.on_one_chain().roles(chains.record.child.token, vault)
+    roles = roles.model_copy(update={"chain_id": chains.record.child.chain_id})
     artifacts = {name: artifact(name) for name in ("Timelock", *TOURNAMENT)}
     planned = plan(
         topology.tournament,

@@ -108,16 +108,22 @@ def test_metrics__cycles_money_and_faults__are_counted() -> None:
     metrics.balance("0xme", 10**18)
     metrics.spent("commit", 100_000, 7)
     metrics.spent("commit", 1, 7)
+    metrics.balance("0xme", 5, chain="root")
+    metrics.spent("exit", 3, 11, chain="root")
     metrics.transactions(2)
+    metrics.transactions(1, chain="root")
     metrics.equivocation("0xyou", 7)
     metrics.differs(7)
     assert value(metrics, "assay_cycles_total", outcome="ok") == 1
     assert value(metrics, "assay_cycles_total", outcome="error") == 1
     assert value(metrics, "assay_last_cycle_timestamp_seconds") == clock.now
-    assert value(metrics, "assay_balance_wei", account="0xme") == 10**18
-    assert value(metrics, "assay_gas_used_total", call="commit") == 100_001
-    assert value(metrics, "assay_fees_wei_total", call="commit") == 14
-    assert value(metrics, "assay_transactions_pending") == 2
+    assert value(metrics, "assay_balance_wei", chain="child", account="0xme") == 10**18
+    assert value(metrics, "assay_balance_wei", chain="root", account="0xme") == 5
+    assert value(metrics, "assay_gas_used_total", chain="child", call="commit") == 100_001
+    assert value(metrics, "assay_fees_wei_total", chain="child", call="commit") == 14
+    assert value(metrics, "assay_fees_wei_total", chain="root", call="exit") == 11
+    assert value(metrics, "assay_transactions_pending", chain="child") == 2
+    assert value(metrics, "assay_transactions_pending", chain="root") == 1
     assert value(metrics, "assay_equivocations_total") == 1
     assert value(metrics, "assay_results_differ_total") == 1
 
@@ -127,7 +133,7 @@ def test_metrics__asked_for__look_at_endpoints_and_disks_then(tmp_path: Path) ->
     sights = Sights(
         endpoints=lambda: health,
         folders=[tmp_path],
-        oldest_pending=lambda: 9.0,
+        oldest_pending=lambda: {"child": 9.0, "root": 2.0},
         index_gaps=lambda: 2,
     )
     metrics = Metrics(sights)
@@ -136,7 +142,9 @@ def test_metrics__asked_for__look_at_endpoints_and_disks_then(tmp_path: Path) ->
     assert value(metrics, "assay_rpc_disagreements_total", host="http://a:1") == 1
     assert value(metrics, "assay_rpc_unconfirmed_total", host="http://a:1") == 5
     assert value(metrics, "assay_index_gaps_total") == 2
-    assert value(metrics, "assay_oldest_pending_transaction_seconds") == 9
+    name = "assay_oldest_pending_transaction_seconds"
+    assert value(metrics, name, chain="child") == 9
+    assert value(metrics, name, chain="root") == 2
     assert (value(metrics, "assay_disk_free_bytes", folder=str(tmp_path)) or 0) > 0
     health[0] = EndpointHealth("http://a:1", False, 12, 10, 4, 1, "does not answer")
     assert value(metrics, "assay_rpc_healthy", host="http://a:1") == 0
