@@ -23,7 +23,8 @@ from oracle.chain.signing import LocalSigner
 from oracle.devnet.topology import ANNOUNCER
 from oracle.errors import AssayError, RefusedError, UnreachableError
 from oracle.operator.client import Sent, submit
-from oracle.settlement.typed_data import SPEC_HASH, Announcement, Domain
+from oracle.settlement.specs import NEWEST, SPECS
+from oracle.settlement.typed_data import Announcement, Domain
 from oracle.settlement.units import MILLIONTH, UNITS_PER_NMR
 
 OPEN_SECONDS, HORIZON = 30, 2
@@ -231,7 +232,7 @@ class FaultWorld:
             horizon=HORIZON,
             phi=MILLIONTH,
             series_hash=bytes(32),
-            spec_hash=SPEC_HASH,
+            spec_hash=SPECS[NEWEST].hash,
             epoch=1,
             template=self.reference.template,
         )

@@ -22,7 +22,7 @@ TREE = frozenset(
     [
         *("demo", "devnet", "data", "score", "audit", "verify", "watch", "dispute", "simulate"),
         *("submit", "models", "leaderboard", "diagnostics", "stake", "wallet", "bridge"),
-        *("operator", "round", "mandate", "targets", "history"),
+        *("operator", "round", "mandate", "targets", "history", "server"),
     ]
 )
 PREDICTIONS = "id,prediction\na,0.1\nb,0.4\nc,0.2\nd,0.9\n"
@@ -86,7 +86,7 @@ def test_help__root__lists_each_command_and_only_names_of_the_tree(assay):
 @pytest.mark.parametrize("path", LEAVES, ids=" ".join)
 def test_json__every_command_that_ends__has_the_option(path):
     options = {name for option in COMMANDS[path].params for name in option.opts}
-    assert ("--json" in options) == (path != ("operator", "run"))
+    assert ("--json" in options) == (path not in {("operator", "run"), ("server", "run")})
 
 
 def test_options__every_one__is_explained():
