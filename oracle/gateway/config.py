@@ -1,16 +1,16 @@
 """The server's configuration (TOML), parsed once; keys and secrets stay in files of their own."""
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, ClassVar, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from oracle.accounts.rates import DEFAULT_RATES, Rates
 from oracle.chain.signers import SignerSettings
 from oracle.errors import InputError
 from oracle.operator.config import ChainSettings, S3Settings
+from oracle.store.documents import load_configuration
 
 _ADDRESS = r"^0x[0-9a-fA-F]{40}$"
 _Url = Annotated[str, Field(pattern=r"^https?://[!-~]{1,200}$")]
@@ -135,14 +135,4 @@ class ServerConfig(_Section):
 
 def load_server_config(path: Path) -> ServerConfig:
     """The configuration in ``path``; an error names the field and what is wrong with it."""
-    try:
-        config = ServerConfig.model_validate(tomllib.loads(path.read_text()))
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: {error}") from None
-    except ValidationError as error:
-        first = error.errors(include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"{path}: {where}: {first['msg']}") from None
-    return config.under(path.resolve().parent)
+    return load_configuration(path, ServerConfig).under(path.resolve().parent)

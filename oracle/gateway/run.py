@@ -1,12 +1,9 @@
 """One server process: HTTP in this thread, the tasks in theirs, until it is told to stop."""
 
-import fcntl
 import os
 import signal
 import socket
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import ExitStack
 
 import structlog
 import uvicorn
@@ -15,7 +12,7 @@ from oracle.accounts.accounts import Accounts
 from oracle.accounts.signing_in import Site
 from oracle.chain.logs import IndexedLogs
 from oracle.chain.reader import PoolReader
-from oracle.errors import EnvironmentLacksError, InputError, RefusedError
+from oracle.errors import EnvironmentLacksError, InputError
 from oracle.gateway import parts
 from oracle.gateway.app import build, settings
 from oracle.gateway.config import ServerConfig, TournamentSettings
@@ -27,7 +24,7 @@ from oracle.operator import logs
 from oracle.records import open_records
 from oracle.store.database import Database
 from oracle.store.event_index import EventStore
-from oracle.store.sole import sole_process
+from oracle.store.sole import sole_folder, sole_process
 from oracle.verification.fetch import open_source
 
 _log = structlog.get_logger("server")
@@ -96,24 +93,10 @@ def open_reader(one: TournamentSettings, events: EventStore) -> PoolReader:
     )
 
 
-@contextmanager
-def alone(home: Path) -> Iterator[None]:
-    """Takes the server's folder for this process; it is given back however the process ends."""
-    home.mkdir(parents=True, exist_ok=True)
-    with (home / "server.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RefusedError(
-                f"a server runs on {home} already", "stop it before you start it again"
-            ) from None
-        yield
-
-
 def run(config: ServerConfig) -> None:
     """Runs until SIGTERM or SIGINT; tasks finish what they are at first."""
     logs.configure()
-    with alone(config.home), sole_process(config.where, _end):
+    with sole_folder(config.home / "server.lock", "a server"), sole_process(config.where, _end):
         server = Server(config)
         try:
             _serve(server)

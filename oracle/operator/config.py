@@ -1,15 +1,14 @@
 """An operator's configuration (TOML), parsed once; key and identity stay in files of their own."""
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, ClassVar, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from oracle.chain.rpc import AGREE, STALE_SECONDS
 from oracle.chain.signers import SignerSettings
-from oracle.errors import InputError
 from oracle.operator.announce_config import AnnounceSettings
+from oracle.store.documents import load_configuration
 from oracle.store.sealing import is_recipient
 
 _ADDRESS = r"^0x[0-9a-fA-F]{40}$"
@@ -129,14 +128,4 @@ class OperatorConfig(_Section):
 
 def load_config(path: Path) -> OperatorConfig:
     """The configuration in ``path``; an error names the field and what is wrong with it."""
-    try:
-        config = OperatorConfig.model_validate(tomllib.loads(path.read_text()))
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: {error}") from None
-    except ValidationError as error:
-        first = error.errors(include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"{path}: {where}: {first['msg']}") from None
-    return config.under(path.resolve().parent)
+    return load_configuration(path, OperatorConfig).under(path.resolve().parent)

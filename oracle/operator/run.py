@@ -1,13 +1,10 @@
 """One operator process: the HTTP server and the reconcile loop, until it is told to stop."""
 
-import fcntl
 import os
 import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -47,7 +44,7 @@ from oracle.store.event_index import EventStore
 from oracle.store.mirror import mirror_round, round_key
 from oracle.store.objects import ObjectStore
 from oracle.store.sealing import Identity
-from oracle.store.sole import sole_process
+from oracle.store.sole import sole_folder, sole_process
 from oracle.store.transactions import TransactionStore
 
 _log = structlog.get_logger("operator")
@@ -61,20 +58,6 @@ def _listening(host: str, port: int) -> socket.socket:
             f"cannot listen on {host}:{port}: {error.strerror}",
             "stop what listens there (this operator, perhaps), or change host and port",
         ) from None
-
-
-@contextmanager
-def alone(home: Path) -> Iterator[None]:
-    """Takes the operator's folder for this process; it is given back however the process ends."""
-    home.mkdir(parents=True, exist_ok=True)
-    with (home / "operator.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RefusedError(
-                f"an operator runs on {home} already", "stop it before you start it again"
-            ) from None
-        yield
 
 
 def open_reader(config: OperatorConfig, events: EventStore) -> PoolReader:
@@ -276,7 +259,8 @@ def run(config: OperatorConfig) -> None:
     """Runs until SIGTERM or SIGINT; the loop finishes its cycle first."""
     logs.configure()
     failpoints.check()
-    with alone(config.home), sole_process(config.database, _end):
+    lock = config.home / "operator.lock"
+    with sole_folder(lock, "an operator"), sole_process(config.database, _end):
         operator = Operator(config)
         for warning in operator.database.warnings():
             _log.warning("database", warning=warning)

@@ -1,6 +1,10 @@
-"""JSON files of one pydantic model: written in one step, read with an error that says where."""
+"""Files of one pydantic model: JSON, written in one step, and TOML, which people write.
+
+Both are read with an error that says where.
+"""
 
 import json
+import tomllib
 from pathlib import Path
 from typing import TypeVar
 
@@ -33,14 +37,31 @@ def load_document(path: Path, kind: type[_Model], what: str, fix: str = "") -> _
         raise InputError(f"{path} is not {what}: {_said(error)}", fix) from None
 
 
+def load_configuration(path: Path, kind: type[_Model]) -> _Model:
+    """The configuration (TOML) in ``path``; an error names the field and what is wrong with it."""
+    try:
+        return kind.model_validate(tomllib.loads(path.read_text()))
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: {error}") from None
+    except ValidationError as error:
+        raise InputError(f"{path}: {_first(error)}") from None
+
+
 def _said(error: ValidationError) -> str:
     """The first thing that is wrong; of what is missing, everything."""
     found = error.errors()
     missing = [_where(part["loc"]) for part in found if part["type"] == "missing"]
     if missing:
         return f"{', '.join(missing)}: Field required"
-    where = _where(found[0]["loc"])
-    return f"{where + ': ' if where else ''}{found[0]['msg']}"
+    return _first(error)
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors(include_input=False)[0]
+    where = _where(first["loc"])
+    return f"{where + ': ' if where else ''}{first['msg']}"
 
 
 def _where(place: tuple[int | str, ...]) -> str:

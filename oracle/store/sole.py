@@ -1,17 +1,19 @@
-"""One process on one PostgreSQL database, whatever machine it is on.
+"""One process in one folder, and on one PostgreSQL database, whatever machine it is on.
 
-The lock is a session's: the server gives it back when the session ends, however it ends. It is no
-part of any transaction, and is taken again after a failover or a broken connection. A proxy that
-shares sessions between clients would make it worthless. A SQLite database is one machine's, where
-the operator's folder is locked.
+The database's lock is a session's: the server gives it back when the session ends, however it
+ends. It is no part of any transaction, and is taken again after a failover or a broken connection.
+A proxy that shares sessions between clients would make it worthless. A SQLite database is one
+machine's, where the process's folder is locked.
 """
 
+import fcntl
 import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -26,6 +28,21 @@ _PATIENCE = 20.0
 """Seconds; longer than a server takes to notice that a machine with a session has vanished."""
 _EVERY = 5.0
 _log = logging.getLogger("assay.store")
+
+
+@contextmanager
+def sole_folder(lock: Path, who: str) -> Iterator[None]:
+    """Takes the folder of the file ``lock`` for this process, which is ``who``; it is given back
+    however the process ends."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RefusedError(
+                f"{who} runs on {lock.parent} already", "stop it before you start it again"
+            ) from None
+        yield
 
 
 @contextmanager
