@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,12 +92,12 @@ class Devnet:
         for operator in self.topology.operators:
             free_port(operator.port, operator.name, fix)
 
-    def start_chains(self, block_time: int | None = None) -> None:
-        """Starts an anvil for each; with ``block_time`` they mine by themselves, else on every
-        transaction."""
+    def start_chains(self, block_time: int | None = None, options: Sequence[str] = ()) -> None:
+        """Starts an anvil for each, with more ``options`` of its own; with ``block_time`` they mine
+        by themselves, else on every transaction."""
         self.require_machine()
         for name, (chain, _) in self._chains.items():
-            self.processes.start(name, _anvil(chain, block_time))
+            self.processes.start(name, [*_anvil(chain, block_time), *options])
         for name, (chain, url) in self._chains.items():
             self._await(name, lambda url=url, id=chain.chain_id: connect(url, id))
 

@@ -51,6 +51,10 @@ CLOCKS = Clocks(
 )
 START_SECONDS = 90
 TICK_SECONDS = 0.4
+_STATES = 100_000
+"""Of which the chain keeps all in memory. Left to itself it moves those older than ten blocks to
+files after some hundred blocks, and a reorganisation down to one of these leaves it without state:
+no contract has code any more."""
 
 
 class Ticker:
@@ -170,7 +174,7 @@ class FaultNet:
         return dev_account(self.topology.provider)
 
     def start(self) -> None:
-        self.devnet.start_chains()
+        self.devnet.start_chains(options=["--prune-history", str(_STATES)])
         self.web3 = connect(self.topology.rpc)
         # The chain's time is a matter of its blocks alone, so that it can stand still.
         self.call("anvil_setBlockTimestampInterval", 1)
