@@ -23,6 +23,7 @@ _MAKES_BLOCKS = {
     "evm_mine",
     "anvil_reorg",
 }
+_REACH = 16
 
 
 class _Chain:
@@ -31,7 +32,9 @@ class _Chain:
     def __init__(self, anvil: LocalAnvil, chain_id: int) -> None:
         self.url, self.web3 = anvil.url, connect(anvil.url, chain_id)
         self.head = self.web3.eth.block_number
-        self._hashes = {self.head: self._hash_of(self.head)}
+        # Blocks of before may be replaced as well.
+        known = range(max(0, self.head - _REACH), self.head + 1)
+        self._hashes = {number: self._hash_of(number) for number in known}
 
     def _hash_of(self, number: int) -> bytes:
         return bytes(self.web3.eth.get_block(number)["hash"])
