@@ -160,13 +160,20 @@ class Machine:
 
     def sync_with_a_broken_token(self) -> None:
         """It takes no deposits: messages fail, and are kept."""
-        chains, web3 = self.chains, self.chains.child_web3
-        address, abi = chains.record.child.token, portal_artifacts()["UChildERC20"].abi
-        token = web3.eth.contract(address=address, abi=abi).functions  # type: ignore[call-overload]
-        manager = chains.record.child.child_chain_manager
-        chains.done(web3, token.revokeRole(_DEPOSITOR, manager), chains.settings.admin)
-        chains.settle_syncs()
-        chains.done(web3, token.grantRole(_DEPOSITOR, manager), chains.settings.admin)
+        web3, manager = self.chains.child_web3, self.chains.record.child.child_chain_manager
+        call = self._child_roles().revokeRole(_DEPOSITOR, manager)
+        self.chains.done(web3, call, self.chains.settings.admin)
+        self.chains.settle_syncs()
+        self._mend_the_token()
+
+    def _mend_the_token(self) -> None:
+        web3, manager = self.chains.child_web3, self.chains.record.child.child_chain_manager
+        call = self._child_roles().grantRole(_DEPOSITOR, manager)
+        self.chains.done(web3, call, self.chains.settings.admin)
+
+    def _child_roles(self) -> Any:
+        address, abi = self.chains.record.child.token, portal_artifacts()["UChildERC20"].abi
+        return self.chains.child_web3.eth.contract(address=address, abi=abi).functions  # type: ignore[call-overload]
 
     def replay(self) -> None:
         """Every failed message, by anyone."""
@@ -242,6 +249,7 @@ class Machine:
         deepest = min(2, self.chains.child.head - (last.end if last else 0))
         if deepest > 0:
             self.chains.child.ask("anvil_reorg", self.dice.randint(1, deepest), [])
+            self._mend_the_token()  # what had mended it may be gone
 
     def let_a_week_pass(self) -> None:
         """Between rounds, whose times are short."""
