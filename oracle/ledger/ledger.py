@@ -71,9 +71,13 @@ class Ledger:
         self._writer = Writer(database, self.tournament)
         self._batches = SettledBatches(reader, self._published)
         self._replay: Replay | None = None
-        self.now = 0
-        """Time of the newest block that was seen, finalized or not."""
         self._claim()
+        kept = self._block_time()
+        self.now = kept
+        """Time of the newest block that was seen, finalized or not; before, of the block that the
+        tables stand at; 0 without one."""
+        self.is_whole = kept > 0
+        """False while tables are filled from the beginning: they show a past that is over."""
 
     def update(self) -> Progress:
         """One step: index the finalized block, apply its events, take in scores that are final.
@@ -115,11 +119,11 @@ class Ledger:
                 replay.take_closes(head.timestamp, changes)
                 replay.state.cursor = Cursor(head.number, head.hash, head.timestamp)
             else:
-                last = logs[-1]
+                last = logs[-1]  # no end of a block: by the time 0 the next process knows
                 replay.state.cursor = Cursor(last.block_number, last.block_hash, 0)
             self._write(replay.state, changes)
             applied += len(logs)
-        self._replay = replay
+        self._replay, self.is_whole = replay, True
         return applied
 
     def _loaded(self) -> Replay:
@@ -153,9 +157,15 @@ class Ledger:
 
     def _begin_anew(self, why: str) -> None:
         _log.warning("tournament %d: the tables are filled anew: %s", self.tournament, why)
-        self._replay = None
+        self._replay, self.is_whole = None, False
         with self._database.begin() as connection:
             forget(connection, self.tournament)
+
+    def _block_time(self) -> int:
+        """As ``Cursor`` has it; 0 where the tables do not stand at a block's end."""
+        table = chain.tournaments.c
+        query = select(table.block_time).where(table.tournament == self.tournament)
+        return self._database.read(lambda connection: connection.execute(query).scalar()) or 0
 
     def _claim(self) -> None:
         """Refuses a database whose rows of this number are another tournament's."""

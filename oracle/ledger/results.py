@@ -14,7 +14,7 @@ from oracle.settlement.manifest import parse_canonical
 from oracle.settlement.specs import SPECS
 from oracle.settlement.wire import unhex
 from oracle.store.artefacts import ArtefactError, RoundFolder
-from oracle.tournaments.percentiles import percentiles
+from oracle.tournaments.percentiles import placed_scores
 
 _SUBMISSIONS, _STAKES = "inputs/submissions.json", "inputs/stakes.json"
 _ROWS = 500
@@ -35,14 +35,7 @@ def read_result(folder: RoundFolder) -> tuple[list[dict[str, Any]], list[dict[st
         results = list(_results(sent, {int(m): int(v) for m, v in stakes.items()}, rows))
     except (KeyError, TypeError, ValueError) as error:
         raise ArtefactError(f"the folder is malformed: {error}", _SUBMISSIONS) from None
-    scores = []
-    for name in scored_on.scores:
-        places = percentiles([row[name] for row in rows])
-        scores += [
-            {"model": row["model"], "name": name, "value": row[name], "percentile": place}
-            for row, place in zip(rows, places, strict=True)
-        ]
-    return results, scores
+    return results, placed_scores(rows, scored_on.scores)
 
 
 def _results(

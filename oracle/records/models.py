@@ -1,5 +1,6 @@
 """Models, their owners, and the names that were said of them."""
 
+import re
 from collections.abc import Collection
 from typing import Any
 
@@ -13,6 +14,8 @@ from oracle.records.schema.chain import models, names
 from oracle.store.database import Database
 
 _LONGEST_NAME = 64
+_NUMBERED = re.compile(r"model-(0|[1-9][0-9]{0,6})")
+"""As models without a name are shown; there are 2^20."""
 _COLUMNS = [models.c[n] for n in ModelRow.__dataclass_fields__ if n in models.c]
 _QUERY: Select[Any] = select(*_COLUMNS, names.c.name.label("said")).select_from(
     models.outerjoin(names, names.c.name_hash == models.c.name_hash)
@@ -34,8 +37,7 @@ class Models:
     def by_name(self, tournament: int, said: Collection[str]) -> list[ModelRow]:
         """Models with these names, said by anybody or not, or named ``model-<id>``."""
         hashes = [keccak(text=name) for name in said]
-        numbers = [int(n) for name in said if (n := name.removeprefix("model-")).isdigit()]
-        numbered = [n for n in numbers if n < 2**20 and f"model-{n}" in said]
+        numbered = [int(found[1]) for name in said if (found := _NUMBERED.fullmatch(name))]
         here = models.c.tournament == tournament
         named = self._where(among(models.c.name_hash, hashes), here)
         return named + [
@@ -58,7 +60,7 @@ class Models:
         the ends, and not ``model-<number>``, which nameless models are shown as.
         """
         is_plain = name.isprintable() and name == name.strip() and 0 < len(name) <= _LONGEST_NAME
-        if not is_plain or name.removeprefix("model-").isdigit():
+        if not is_plain or _NUMBERED.fullmatch(name):
             raise InputError(
                 f"{name[:80]!r} is no name for a model", "1 to 64 printable characters"
             )

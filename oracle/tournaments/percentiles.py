@@ -1,7 +1,7 @@
 """Where a value stands among others."""
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 ONE: Final = 10**9
 
@@ -20,3 +20,16 @@ def percentiles(values: Sequence[int]) -> list[int]:
         found[ordered[start]] = (start + end) * ONE // (2 * n)
         start = end
     return [found[value] for value in values]
+
+
+def placed_scores(rows: Sequence[Mapping[str, int]], names: Sequence[str]) -> list[dict[str, Any]]:
+    """Of the models of a round, each in a row with its scores by name: one row a model and score,
+    ``model``, ``name``, ``value`` and ``percentile`` among the round's models."""
+    found = []
+    for name in names:
+        places = percentiles([row[name] for row in rows])
+        found += [
+            {"model": row["model"], "name": name, "value": row[name], "percentile": place}
+            for row, place in zip(rows, places, strict=True)
+        ]
+    return found

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from oracle.store.migrations import bring_to
 
-HEAD = "s0005"
+HEAD = "s0006"
 """The newest revision."""
 
 

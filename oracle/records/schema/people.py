@@ -49,7 +49,8 @@ tokens = Table(
     Index("tokens_by_account", "account"),
 )
 
-# What a model's owner says of it. ``webhook``: called when a round opens.
+# What a model's owner says of it; of no account once the model has another. ``webhook``: called
+# when a round opens.
 profiles = Table(
     "profiles",
     metadata,
@@ -61,4 +62,5 @@ profiles = Table(
     Column("webhook", Text),
     Column("webhook_secret", LargeBinary(32)),
     Column("webhook_enabled", Boolean, nullable=False),
+    Column("owner", String(42)),
 )

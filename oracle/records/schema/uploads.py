@@ -36,8 +36,8 @@ uploads = Table(
     Index("uploads_by_account", "account"),
 )
 
-# ``status``: accepted, refused, queued. ``reason``: why refused. ``queued_from``: the round that a
-# late file was first for. ``receipts``: JSON, the operators' receipts.
+# ``status``: accepted, refused, queued, sending, partial. ``reason``: why refused. ``queued_from``:
+# the round that a late file was first for. ``receipts``: JSON, the operators' receipts.
 submissions = Table(
     "submissions",
     metadata,
