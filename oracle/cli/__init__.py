@@ -29,6 +29,8 @@ _COMMANDS = {
     "round": "announce rounds, look at them, keep them going",
     "operator": "run an oracle operator",
     "server": "run a tournament server",
+    "account": "sign in to a tournament server, make tokens for it",
+    "leaderboard": "rank models by their past scores",
     "verify": "recompute a round from its artefacts and the chain",
     "watch": "verify every round, and challenge what is wrong",
     "dispute": "challenge a round that leaves out a submission",

@@ -3,7 +3,7 @@
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from oracle.cli.diagnostics import LABELS, model_json, show_exposures, show_missing
+from oracle.cli.diagnostics import LABELS, show_exposures, show_missing
 from oracle.cli.output import Output
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ def _show_live(found: "Audit", out: Output) -> None:
 
 
 def _show_past(found: "Audit", out: Output) -> None:
+    from oracle.audit.telling import model_json
     from oracle.settlement.units import nmr
 
     model, payouts = found.model, found.payouts
@@ -81,8 +82,9 @@ def _show_past(found: "Audit", out: Output) -> None:
             if s.eras
         ],
     )
-    show_exposures(found.features, model, out)
-    show_missing(model, out)
+    told = model_json(found.features, model)
+    show_exposures(told, out)
+    show_missing(told, out)
     rows = []
     for name, amount in _amounts(payouts).items():
         share = 100 * amount / payouts.stake
@@ -112,6 +114,8 @@ def _amounts(payouts: "Payouts") -> dict[str, Fraction]:
 
 
 def audit_json(found: "Audit", checks: list["Check"]) -> dict[str, Any]:
+    from oracle.audit.telling import model_json
+
     return {
         "holds": all(item.holds for item in checks),
         "limits": [

@@ -11,6 +11,7 @@ from click.core import ParameterSource
 
 from oracle.cli.data_obfuscate import obfuscate, reveal
 from oracle.cli.data_phi import phi, series
+from oracle.cli.data_publish import publish
 from oracle.cli.output import Output, with_output
 from oracle.datasets.dataset import Dataset, DatasetError
 from oracle.errors import InputError
@@ -28,6 +29,7 @@ command.add_command(phi)
 command.add_command(series)
 command.add_command(obfuscate)
 command.add_command(reveal)
+command.add_command(publish)
 
 
 @command.command("market")

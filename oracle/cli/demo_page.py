@@ -6,14 +6,15 @@ from typing import Any
 
 from oracle.bridge.client import nmr_of
 from oracle.cli.output import Output
-from oracle.demo.play import Demo, Story
+from oracle.demo.play import Demo
 from oracle.demo.report import Row, gas_used, rows, supply, totals
+from oracle.demo.story import Story
 from oracle.settlement.units import UNITS_PER_NMR, nmr
 
 _NAME = 22
 
 
-def show(story: Story, demo: Demo, out: Output, *, keep: bool) -> dict[str, Any]:
+def show(story: Story, demo: Demo, out: Output, *, serve: bool) -> dict[str, Any]:
     """Prints the table, the sums, gas, the folder and what to try next; returns it as JSON."""
     table, sums, gas = rows(story), totals(story), gas_used(demo)
     crossed = supply(story)
@@ -37,16 +38,11 @@ def show(story: Story, demo: Demo, out: Output, *, keep: bool) -> dict[str, Any]
     out.say()
     out.say("The round's artefacts, all that a stranger needs besides an RPC address:")
     out.console.print(f"  {story.artefacts}", soft_wrap=True)
+    if serve:
+        _say_what_runs(story, demo, out)
     out.say("Try next:")
-    if keep:
-        out.console.print(
-            f"  ./assay verify {quote(str(story.artefacts))} --rpc {demo.reader.url}",
-            soft_wrap=True,
-        )
-        out.say("  change one byte in that folder and verify again")
-        out.say("The chains stay up until Ctrl-C.")
-    else:
-        out.say("  ./assay demo --keep           keeps the chains up for `assay verify`")
+    if not serve:
+        out.say("  ./assay demo --serve --rounds 5   plays more rounds, and stays to be looked at")
     out.say("  ./assay demo --data synthetic --seed 7")
     out.say("  ./assay devnet up             two chains with operators that stay")
     out.say()
@@ -56,10 +52,29 @@ def show(story: Story, demo: Demo, out: Output, *, keep: bool) -> dict[str, Any]
         "totals": sums,
         "bridge": crossed,
         "gas": {name: {"times": times, "gas": total} for name, (times, total) in gas.items()},
+        "compared": story.compared,
+        "server": demo.options.topology.required_server().url if serve else None,
         "verified": [{"step": s.name, "shown": s.shown} for s in story.steps],
         "artefacts": str(story.artefacts),
         "seconds": {k: round(v, 2) for k, v in demo.steps.seconds.items()},
     }
+
+
+def _say_what_runs(story: Story, demo: Demo, out: Output) -> None:
+    """Until Ctrl-C, with what to do about it."""
+    topology = demo.options.topology
+    server = topology.required_server().url
+    out.say("All of it stays up until Ctrl-C:")
+    for what, url in (
+        ("tournament server", server),
+        ("chain", topology.rpc),
+        ("root chain", topology.root_rpc),
+    ):
+        out.console.print(f"  {what:<17} {url}", soft_wrap=True)
+    out.say("  change one byte in that folder, and verify it:")
+    out.console.print(
+        f"  ./assay verify {quote(str(story.artefacts))} --rpc {topology.rpc}", soft_wrap=True
+    )
 
 
 def _last_line(story: Story) -> str:

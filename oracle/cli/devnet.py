@@ -1,10 +1,11 @@
-"""``assay devnet``: two local chains with contracts and operators that stay."""
+"""``assay devnet``: two local chains, contracts, operators and a tournament server that stay."""
 
 from pathlib import Path
 
 import click
 
 from oracle.chain.keys import dev_account
+from oracle.cli.devnet_faucet import faucet
 from oracle.cli.output import Output, with_output
 from oracle.devnet.folder import clear, only_one
 from oracle.devnet.launch import Devnet
@@ -34,14 +35,15 @@ def operator_urls() -> list[str]:
 
 @click.group("devnet")
 def command() -> None:
-    """Keep two local chains with contracts and operators running.
+    """Keep two local chains with contracts, operators and a tournament server running.
 
     The one stands for Polygon and has the tournament, the other one for Ethereum, where NMR is at
     home; Polygon's own bridge is between them. The chains have ids of their own and publicly known
     keys: nothing signed there is worth anything elsewhere. Account 0 deploys, 1 announces rounds,
     2 to 5 are operators, 6 is the guardian, 7 the timelock's proposer, 8 relays stakers' signed
     intents, 9 provides targets, 10 to 15 hold NMR on both chains; 16 and on are further operators,
-    40 to 43 sign checkpoints, 62 can stop NMR, 63 has what is left of it.
+    40 to 43 sign checkpoints, 60 and 61 are the server's keys, 62 can stop NMR, 63 has what is left
+    of it.
     """
 
 
@@ -62,8 +64,8 @@ def up(
     operators: int | None,
     out: Output,
 ) -> None:
-    """Start two chains, deploy bridge and contracts, start the operators; all of it goes on in the
-    background."""
+    """Start two chains, deploy bridge and contracts, start the operators and the tournament server;
+    all of it goes on in the background."""
     declared = load(topology)
     root = declared.required_root()
     if operators is not None:
@@ -86,11 +88,15 @@ def up(
             record = net.deploy()
             out.say(f"pool {record.pool}")
             net.start_operators()
+            if declared.server is not None:
+                net.start_server()
         except BaseException:
             net.stop()
             raise
     for operator in declared.operators:
         out.say(f"{operator.name} at {operator.url}")
+    if declared.server is not None:
+        out.say(f"tournament server at {declared.server.url}")
     out.say("Try:")
     out.say("  assay round announce --dev-account 1")
     out.say("  assay models register NAME --dev-account 10")
@@ -105,6 +111,7 @@ def up(
             "bridge": str(net.bridge_path),
             "pool": record.pool,
             "operators": [operator.url for operator in declared.operators],
+            "server": declared.server and declared.server.url,
         }
     )
 
@@ -117,6 +124,9 @@ def _give_money(net: Devnet) -> None:
     stakers = dict.fromkeys(topology.stakers.addresses, each)
     net.supply().give(stakers)
     net.bring({dev_account(DEPLOYER).address: vault} | stakers)
+
+
+command.add_command(faucet)
 
 
 @command.command("status")
@@ -132,6 +142,26 @@ def status(out: Output) -> None:
         ((name, "running" if name in alive else "stopped", alive.get(name, "")) for name in names),
     )
     out.result({"running": alive, "stopped": [name for name in names if name not in alive]})
+
+
+@command.command("logs")
+@click.argument("process")
+@click.option("--lines", type=click.IntRange(1, 10_000), default=40, show_default=True)
+@with_output
+def logs(process: str, lines: int, out: Output) -> None:
+    """Show the end of a PROCESS's log; `status` names the processes."""
+    net = _running()
+    if process not in net.process_names:
+        raise InputError(
+            f"there is no process {process!a} in this devnet",
+            f"one of {', '.join(net.process_names)}",
+        )
+    path = net.processes.log_path(process)
+    text = path.read_text(errors="replace") if path.exists() else ""
+    end = text.splitlines()[-lines:]
+    for line in end:
+        out.console.print(line, markup=False, highlight=False, soft_wrap=True)
+    out.result({"process": process, "log": str(path), "lines": end})
 
 
 @command.command("down")

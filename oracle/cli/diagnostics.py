@@ -1,6 +1,6 @@
 """``assay diagnostics``: what models did on the past eras of a data set."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from oracle.cli.output import Output, with_output
+from oracle.cli.server_options import need_token, server_option, upload_progress
 
 if TYPE_CHECKING:
-    from oracle.audit.diagnose import Diagnostics, Report
     from oracle.datasets.dataset import Progress
+    from oracle.participant.client import Client
+
+Report = Mapping[str, Any]
 
 SCORES = {"corr": "CORR", "mmc": "MMC", "bmc": "BMC", "fnc": "FNC", "tb200": "TB200"}
 OTHERS = {
@@ -24,6 +27,7 @@ OTHERS = {
 }
 LABELS = SCORES | OTHERS
 MOST_FEATURES = 10
+_STATISTICS = ("mean", "std", "sharpe", "max_drawdown", "autocorrelation")
 
 
 @click.command("diagnostics")
@@ -31,24 +35,30 @@ MOST_FEATURES = 10
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
-    required=True,
     help="Folder of the data set; its validation split is used.",
 )
 @click.option(
     "--features",
-    default="small",
-    show_default=True,
-    help="Feature set for FNC and exposures: small, medium or all.",
+    help="Feature set for FNC and exposures: small, medium or all.  [default: small]",
 )
-@click.option("--target", default="target", show_default=True, help="Target column to score on.")
+@click.option("--target", help="Target column to score on.  [default: target]")
 @click.option(
     "--plot",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Draw to this file, .png or .svg.",
 )
+@click.option("--model", help="With --server: the model that FILE is of, by name or id.")
+@server_option
 @with_output
 def command(
-    files: tuple[Path, ...], data: Path, features: str, target: str, plot: Path | None, out: Output
+    files: tuple[Path, ...],
+    data: Path | None,
+    features: str | None,
+    target: str | None,
+    plot: Path | None,
+    model: str | None,
+    server: "Client | None",
+    out: Output,
 ) -> None:
     """Score the predictions in FILES, one model each, on every validation era.
 
@@ -59,13 +69,33 @@ def command(
     exposures, and how closely the model follows others. Per-era scores are the operators' own
     arithmetic. What a number means: docs/diagnostics.md.
 
+    With --server one FILE is uploaded, and examined against the data set that the server publishes.
+
     \b
     Examples:
       assay diagnostics validation.parquet --data v5.0
       assay diagnostics a.csv b.csv --data v5.0 --features medium --plot models.png
+      assay diagnostics validation.parquet --model my-model --server URL --token-file token
     """
+    if data is None and server is None:
+        raise click.UsageError("name a data set with --data, or a server with --server")
+    if data is None and server is not None:
+        if features or target or plot or len(files) != 1 or model is None:
+            raise click.UsageError("with --server name one FILE and its --model, and no more")
+        _by_server(files[0], model, server, out)
+        return
+    if model is not None:
+        raise click.UsageError("--model goes with --server, without --data")
+    assert data is not None
+    _on_this_machine(files, data, features or "small", target or "target", plot, out)
+
+
+def _on_this_machine(
+    files: tuple[Path, ...], data: Path, features: str, target: str, plot: Path | None, out: Output
+) -> None:
     from oracle.audit.diagnose import diagnose
     from oracle.audit.predictions import read_predictions
+    from oracle.audit.telling import report_json
     from oracle.cli.plots import draw_diagnostics, require_plots
     from oracle.datasets.files import open_dataset
 
@@ -75,12 +105,27 @@ def command(
     models = [read_predictions(file) for file in files]
     with era_progress(out) as progress:
         report = diagnose(dataset, models, features, target, progress)
-    for model in report.models:
-        show_model(report, model, out)
+    told = report_json(report)
+    for model in told["models"]:
+        show_model(told, model, out)
     if plot:
         draw_diagnostics(report, plot)
         out.say(f"drawn to {plot}")
-    out.result(report_json(report) | {"data": str(data)})
+    out.result(told | {"data": str(data)})
+
+
+def _by_server(file: Path, named: str, server: "Client", out: Output) -> None:
+    from oracle.participant.sending import examine, find_model
+
+    model = find_model(need_token(server), named)
+    with upload_progress(out, file.name) as progress:
+        told = examine(server, model["id"], file, progress)
+    found = told["found"]
+    of_model = ("scores", "levels", "exposures")
+    shown = {"name": file.stem} | {name: found[name] for name in of_model}
+    report = {name: value for name, value in found.items() if name not in of_model}
+    show_model(report, shown, out)
+    out.result(report | {"models": [shown], "id": told["id"], "model": model["id"]})
 
 
 @contextmanager
@@ -102,118 +147,60 @@ def era_progress(out: Output) -> Iterator["Progress"]:
         )
 
 
-def show_model(report: "Report", model: "Diagnostics", out: Output) -> None:
-    """A model's tables."""
-    scores = {SCORES[name]: model.summary(name) for name in SCORES}
+def show_model(report: Report, model: Report, out: Output) -> None:
+    """A model's tables; both as `oracle.audit.telling` has them."""
+    scores = {label: model["scores"][name] for name, label in SCORES.items()}
     out.table(
-        f"{model.name}: {len(report.eras)} eras",
+        f"{model['name']}: {len(report['eras'])} eras",
         ("", ">mean", ">std", ">Sharpe", ">drawdown", ">autocorr.", ">eras"),
         [
-            (
-                label,
-                *map(_text, (found.mean, found.std, found.sharpe, found.max_drawdown)),
-                _text(found.autocorrelation),
-                found.eras,
-            )
+            (label, *(_text(found[name]) for name in _STATISTICS), found["eras"])
             for label, found in scores.items()
-            if found.eras
+            if found["eras"]
         ],
     )
-    others = {name: model.summary(name) for name in OTHERS}
+    others = {label: model["scores"][name] for name, label in OTHERS.items()}
     out.table(
         "Whom it follows, what it is exposed to",
         ("", ">mean", ">std", ">lowest", ">highest", ">eras"),
         [
-            (OTHERS[name], *map(_text, (found.mean, found.std, *_ends(model, name))), found.eras)
-            for name, found in others.items()
-            if found.eras
+            (label, *map(_text, (found["mean"], found["std"], *_ends(found))), found["eras"])
+            for label, found in others.items()
+            if found["eras"]
         ],
     )
     show_missing(model, out)
-    show_exposures(report.features, model, out)
+    show_exposures(model, out)
 
 
-def show_missing(model: "Diagnostics", out: Output) -> None:
+def show_missing(model: Report, out: Output) -> None:
     """Which scores some eras lack, and why."""
     rows = [
         (LABELS[name], count, reason.replace("_", " "))
         for name in LABELS
-        for reason, count in model.missing(name).items()
+        for reason, count in model["scores"][name]["missing"].items()
         if name != "churn"  # ids that link eras are the exception
     ]
     if rows:
         out.table("Not defined", ("", ">eras", "reason"), rows)
 
 
-def show_exposures(features: tuple[str, ...], model: "Diagnostics", out: Output) -> None:
+def show_exposures(model: Report, out: Output) -> None:
     """The features with the largest mean exposure."""
-    if not model.summary("max_exposure").eras:
+    exposures = model["exposures"]
+    if exposures is None:
         return
-    means = model.mean_exposures.tolist()
-    order = sorted(range(len(means)), key=lambda k: -abs(means[k]))[:MOST_FEATURES]
-    largest = [int(value) / 10**9 for value in model.largest_exposures]
+    order = sorted(exposures, key=lambda name: -abs(exposures[name]["mean"]))[:MOST_FEATURES]
     out.table(
-        f"Largest of {len(means)} feature exposures",
+        f"Largest of {len(exposures)} feature exposures",
         ("feature", ">mean", ">largest of an era"),
-        [(features[k], _text(means[k]), _text(largest[k])) for k in order],
+        [(name, *(_text(exposures[name][k]) for k in ("mean", "largest"))) for name in order],
     )
 
 
-def report_json(report: "Report") -> dict[str, Any]:
-    """The report for machines: every number a JSON number, or null."""
-    return {
-        "target": report.target,
-        "feature_set": report.feature_set,
-        "features": len(report.features),
-        "benchmark": report.benchmark,
-        "eras": list(report.eras),
-        "rows": list(report.rows),
-        "models": [model_json(report.features, model) for model in report.models],
-    }
-
-
-def model_json(features: tuple[str, ...], model: "Diagnostics") -> dict[str, Any]:
-    """One model's diagnostics for machines."""
-    exposed = bool(model.summary("max_exposure").eras)
-    return {
-        "name": model.name,
-        "scores": {name: _series_json(model, name) for name in LABELS},
-        "levels": [
-            level if rho is not None else None
-            for level, rho in zip(model.levels, model.values["rho"], strict=True)
-        ],
-        "exposures": {
-            feature: {"mean": mean, "largest": int(largest) / 10**9}
-            for feature, mean, largest in zip(
-                features,
-                model.mean_exposures.tolist(),
-                model.largest_exposures,
-                strict=True,
-            )
-        }
-        if exposed
-        else None,
-    }
-
-
-def _series_json(model: "Diagnostics", name: str) -> dict[str, Any]:
-    found = model.summary(name)
-    return {
-        "eras": found.eras,
-        "mean": found.mean,
-        "std": found.std,
-        "sharpe": found.sharpe,
-        "max_drawdown": found.max_drawdown,
-        "autocorrelation": found.autocorrelation,
-        "reasons": dict(found.reasons),
-        "missing": model.missing(name),
-        "by_era": [None if v is None else v / 10**9 for v in model.values[name]],
-    }
-
-
-def _ends(model: "Diagnostics", name: str) -> tuple[float, float]:
+def _ends(found: Report) -> tuple[float, float]:
     """Lowest and highest number of any era."""
-    known = [value / 10**9 for value in model.values[name] if value is not None]
+    known = [value for value in found["by_era"] if value is not None]
     return min(known), max(known)
 
 

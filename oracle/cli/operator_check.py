@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.markup import escape
 
+from oracle.cli.findings import show_findings
 from oracle.cli.output import Output, with_output
 
 if TYPE_CHECKING:
     from oracle.operator.cost import Expected, Spent
 
-_COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 _GWEI = 10**9
 _DAY = 86_400
 _config = click.option(
@@ -46,28 +45,10 @@ def check_command(config_file: Path, days: int, out: Output) -> None:
     Example:
       assay operator check --config operator.toml
     """
-    from oracle.operator.checks import Level, exit_code, findings
+    from oracle.operator.checks import findings
     from oracle.operator.config import load_config
 
-    found, shown = [], ""
-    for finding in findings(load_config(config_file), days):
-        found.append(finding)
-        said = finding.said
-        name = "" if finding.check == shown else finding.check
-        shown = finding.check
-        colour = _COLOURS[said.level]
-        line = f"{name:<10} [{colour}]{said.level:<4}[/] {escape(said.text)}"
-        if said.fix and said.level is not Level.OK:
-            line += f"\n{'':<15} [dim]{escape(said.fix)}[/]"
-        out.console.print(line, soft_wrap=True)
-    code = exit_code(found)
-    rows = [
-        {"check": f.check, "level": f.said.level, "text": f.said.text, "fix": f.said.fix}
-        for f in found
-    ]
-    out.result({"healthy": not code, "checks": rows})
-    if code:
-        raise SystemExit(int(code))
+    show_findings(findings(load_config(config_file), days), out)
 
 
 @click.command("cost")

@@ -36,15 +36,22 @@ def rpc_option(function: _F) -> _F:
 def with_reader(function: _F) -> _F:
     """Adds ``--rpc`` and ``--pool`` (default: the devnet); hands the command a ``reader``."""
 
-    @click.option("--rpc", help="RPC address of the chain.  [env: ASSAY_RPC; default: the devnet]")
-    @click.option(
-        "--pool", help="The tournament's StakePool.  [env: ASSAY_POOL; default: the devnet]"
-    )
+    @with_later_reader
     @wraps(function)
-    def wrapped(*args: Any, rpc: str | None, pool: str | None, **kwargs: Any) -> Any:
-        return function(*args, reader=_reader(rpc, pool), **kwargs)
+    def wrapped(*args: Any, open_reader: Callable[[], PoolReader], **kwargs: Any) -> Any:
+        return function(*args, reader=open_reader(), **kwargs)
 
     return wrapped  # type: ignore[return-value]
+
+
+def _chain_options(function: _F) -> _F:
+    rpc = click.option(
+        "--rpc", help="RPC address of the chain.  [env: ASSAY_RPC; default: the devnet]"
+    )
+    pool = click.option(
+        "--pool", help="The tournament's StakePool.  [env: ASSAY_POOL; default: the devnet]"
+    )
+    return rpc(pool(function))
 
 
 def key_options(function: _F) -> _F:
@@ -70,19 +77,43 @@ def key_options(function: _F) -> _F:
 def with_writer(function: _F) -> _F:
     """``with_reader`` and a key: hands the command a ``writer`` for the key's account."""
 
+    @with_later_writer
+    @wraps(function)
+    def wrapped(*args: Any, open_writer: Callable[[], PoolWriter], **kwargs: Any) -> Any:
+        return function(*args, writer=open_writer(), **kwargs)
+
+    return wrapped  # type: ignore[return-value]
+
+
+def with_later_reader(function: _F) -> _F:
+    """``with_reader`` for commands that may do without: ``open_reader`` opens it."""
+
+    @_chain_options
+    @wraps(function)
+    def wrapped(*args: Any, rpc: str | None, pool: str | None, **kwargs: Any) -> Any:
+        return function(*args, open_reader=lambda: _reader(rpc, pool), **kwargs)
+
+    return wrapped  # type: ignore[return-value]
+
+
+def with_later_writer(function: _F) -> _F:
+    """``with_writer`` for commands that may do without: ``open_writer`` opens it."""
+
     @key_options
-    @with_reader
+    @with_later_reader
     @wraps(function)
     def wrapped(
         *args: Any,
-        reader: PoolReader,
+        open_reader: Callable[[], PoolReader],
         key: Path | None,
         password_file: Path | None,
         dev_account: int | None,
         **kwargs: Any,
     ) -> Any:
-        writer = open_writer(reader, key, password_file, dev_account)
-        return function(*args, writer=writer, **kwargs)
+        def writer() -> PoolWriter:
+            return open_writer(open_reader(), key, password_file, dev_account)
+
+        return function(*args, open_writer=writer, **kwargs)
 
     return wrapped  # type: ignore[return-value]
 

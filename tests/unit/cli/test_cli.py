@@ -22,7 +22,7 @@ TREE = frozenset(
     [
         *("demo", "devnet", "data", "score", "audit", "verify", "watch", "dispute", "simulate"),
         *("submit", "models", "leaderboard", "diagnostics", "stake", "wallet", "bridge"),
-        *("operator", "round", "mandate", "targets", "history", "server"),
+        *("operator", "round", "mandate", "targets", "history", "server", "account"),
     ]
 )
 PREDICTIONS = "id,prediction\na,0.1\nb,0.4\nc,0.2\nd,0.9\n"
