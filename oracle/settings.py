@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from oracle.errors import EnvironmentLacksError
@@ -15,6 +16,8 @@ class Settings(BaseSettings):
     home: Path = Path(".assay")
     rpc: str | None = None
     pool: str | None = None
+    server: str | None = None
+    token: str | None = Field(default=None, repr=False)
 
 
 def project_root() -> Path:

@@ -5,7 +5,6 @@ ensemble) reuses it, so nothing is trained twice. Same data set, seed and librar
 predictions.
 """
 
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -354,39 +353,38 @@ def train_models(
         DatasetError: a file is missing or not in the format.
         EnvironmentLacksError: LightGBM or scikit-learn is not installed.
     """
-    shop, planned = train_workshop(dataset, seed, progress)
-    live = read_split(dataset.root, "live", shop.names)
-    benchmarks = read_benchmarks(dataset.root, "live").reindex(live.index)
+    return predict_live(*train_workshop(dataset, seed, progress))
+
+
+def predict_live(shop: Workshop, planned: Sequence[Recipe]) -> list[TrainedModel]:
+    """Every model's predictions of the live rows."""
+    return _predict(shop, planned, read_split(shop.dataset.root, "live", shop.names), "live")
+
+
+def predict_past(
+    shop: Workshop, planned: Sequence[Recipe], era: pd.DataFrame
+) -> list[TrainedModel]:
+    """The same of rows of the validation split; ``era`` has at least all features."""
+    return _predict(shop, planned, era[list(shop.names)], "validation")
+
+
+def _predict(
+    shop: Workshop, planned: Sequence[Recipe], era: pd.DataFrame, split: str
+) -> list[TrainedModel]:
+    root = shop.dataset.root
+    benchmarks = read_benchmarks(root, split).reindex(era.index)
     if benchmarks.isna().any(axis=None):
-        raise DatasetError(
-            f"{dataset.root}: the live benchmark models lack predictions of live ids"
-        )
-    rows = Rows(feature_matrix(live, shop.names), benchmarks)
+        raise DatasetError(f"{root}: the {split} benchmark models lack predictions of its ids")
+    rows = Rows(feature_matrix(era, shop.names), benchmarks)
     return [
         TrainedModel(
             recipe.name,
             recipe.kind,
             pd.Series(
                 unit_ranks(shop.trained[recipe.name](rows)).round(PREDICTION_PLACES),
-                live.index,
+                era.index,
                 name=PREDICTION,
             ),
         )
         for recipe in planned
     ]
-
-
-def to_csv_bytes(predictions: pd.Series) -> bytes:
-    """A submission file `id,prediction`; each number as the shortest text that reads back equal."""
-    return _submission(predictions).to_csv(index=False, lineterminator="\n").encode("ascii")
-
-
-def to_parquet_bytes(predictions: pd.Series) -> bytes:
-    """A submission file with the columns `id` and `prediction` (float64)."""
-    buffer = io.BytesIO()
-    _submission(predictions).to_parquet(buffer, index=False)
-    return buffer.getvalue()
-
-
-def _submission(predictions: pd.Series) -> pd.DataFrame:
-    return pd.DataFrame({"id": predictions.index, PREDICTION: predictions.to_numpy()})

@@ -4,7 +4,8 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from oracle.demo.models import TrainedModel, to_csv_bytes, to_parquet_bytes
+from oracle.demo.models import TrainedModel
+from oracle.demo.submission_files import to_csv_bytes, to_parquet_bytes
 from oracle.settlement.units import UNITS_PER_NMR, WEI_PER_UNIT
 
 TWIN = "twin"
@@ -12,13 +13,14 @@ LATE = "late_riser"
 INVALID = "broken_file"
 _TAKE_PROFIT_EVERY = 5
 _MANDATING_STAKER = 1
+_PARQUET = b"PAR1"
 
 
 @dataclass(slots=True)
 class Player:
     """One model in the tournament. ``stake`` in U; ``model`` is its id once registered.
 
-    Where ``by_mandate`` its owner signs a mandate and a relayer deposits.
+    Where ``by_mandate`` the server's relayer deposits, by the mandate that its owner signed.
     """
 
     name: str
@@ -31,6 +33,10 @@ class Player:
     takes_profit: bool = False
     model: int = -1
     refusal: str = ""
+
+    @property
+    def filename(self) -> str:
+        return f"{self.name}.{'parquet' if self.raw.startswith(_PARQUET) else 'csv'}"
 
 
 def make_players(trained: Sequence[TrainedModel], stakers: int, seed: int) -> list[Player]:

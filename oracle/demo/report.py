@@ -15,7 +15,8 @@ from oracle.bridge.client import nmr_of
 from oracle.bridge.interfaces import CHILD_TOKEN, ROOT_CHAIN_MANAGER, Abi
 from oracle.chain.abi import abi
 from oracle.chain.rpc import readable
-from oracle.demo.play import Demo, Story
+from oracle.demo.play import Demo
+from oracle.demo.story import Story
 from oracle.settlement.units import nmr
 from oracle.store.artefacts import read_file
 
@@ -129,7 +130,7 @@ def supply(story: Story) -> dict[str, str]:
     root, child, pool = closing.facts.root, closing.facts.child, closing.facts.pool
     shown = {
         "supply on the root chain before": closing.before,
-        "burned by the round": pool.burnt,
+        "burned by rounds": pool.burnt,
         "burned as registration fees": pool.fees,
         "swept from the child vault": child.swept,
         "destroyed by the root vault": root.swept,

@@ -1,5 +1,5 @@
 """Starting and stopping a devnet: chains, the bridge between them, contracts (by the Ape scripts),
-operators."""
+operators, the tournament server."""
 
 import os
 import platform
@@ -23,14 +23,16 @@ from oracle.devnet.operator_home import Pace, write_home
 from oracle.devnet.portal import deploy_portal
 from oracle.devnet.processes import ProcessGroup, die_with_parent, free_port
 from oracle.devnet.relayer_process import RelayerConfig
+from oracle.devnet.server_home import write_server_home
 from oracle.devnet.supply import Supply
-from oracle.devnet.topology import Chain, RootChain, Topology
+from oracle.devnet.topology import Chain, RootChain, Server, Topology
 from oracle.errors import AssayError, EnvironmentLacksError, UnreachableError
 from oracle.settings import project_root
 from oracle.store.artefacts import write_file
 
-_START_SECONDS = 30
-CHAIN, ROOT_CHAIN, RELAYER = "chain", "root-chain", "relayer"
+_START_SECONDS = 120
+"""Some seconds on an idle machine."""
+CHAIN, ROOT_CHAIN, RELAYER, SERVER = "chain", "root-chain", "relayer", "server"
 """Names of the processes beside the operators'."""
 
 
@@ -69,7 +71,8 @@ class Devnet:
     def process_names(self) -> list[str]:
         """Everything that runs while the devnet does."""
         beside = [ROOT_CHAIN, RELAYER] if self.topology.root else []
-        return [CHAIN, *beside, *(operator.name for operator in self.topology.operators)]
+        served = [SERVER] if self.topology.server else []
+        return [CHAIN, *beside, *(operator.name for operator in self.topology.operators), *served]
 
     # ------------------------------------------------------------------ chains
 
@@ -91,6 +94,8 @@ class Devnet:
             free_port(chain.port, name, fix)
         for operator in self.topology.operators:
             free_port(operator.port, operator.name, fix)
+        if self.topology.server is not None:
+            free_port(self.topology.server.port, SERVER, fix)
 
     def start_chains(self, block_time: int | None = None, options: Sequence[str] = ()) -> None:
         """Starts an anvil for each, with more ``options`` of its own; with ``block_time`` they mine
@@ -146,6 +151,10 @@ class Devnet:
                 )
             clock.mine()  # messages are taken from blocks that are final
             time.sleep(0.1)
+
+    def webs(self) -> list[tuple[str, Web3]]:
+        """Every chain with its address."""
+        return [(url, connect(url, chain.chain_id)) for chain, url in self._chains.values()]
 
     def _webs(self) -> tuple[Web3, Web3]:
         """Of root and child chain."""
@@ -217,6 +226,31 @@ class Devnet:
     def artefacts(self, operator: str) -> Path:
         return self.home(operator) / "artefacts"
 
+    # ------------------------------------------------------------------ server
+
+    @property
+    def datasets(self) -> Path:
+        """What the server publishes."""
+        return self.folder / "datasets"
+
+    def start_server(self, pace: Pace | None = None) -> Server:
+        """Writes the server's keys and configuration, and starts it; the operators run."""
+        server = self.topology.required_server()
+        self.datasets.mkdir(parents=True, exist_ok=True)
+        config = write_server_home(
+            self.folder / SERVER,
+            self.topology,
+            server,
+            self.record().pool,
+            self.data,
+            self.datasets,
+            pace or Pace(),
+            bridge=self.bridge_path if self.topology.root else None,
+        )
+        self.processes.start(SERVER, server_command(config))
+        self._await(SERVER, lambda: _healthy(server.url))
+        return server
+
     # ------------------------------------------------------------------ ending
 
     def stop(self) -> int:
@@ -257,6 +291,10 @@ def ape_path() -> Path:
 
 def operator_command(config: Path) -> list[str]:
     return [sys.executable, "-m", "oracle", "operator", "run", "--config", str(config)]
+
+
+def server_command(config: Path) -> list[str]:
+    return [sys.executable, "-m", "oracle", "server", "run", "--config", str(config)]
 
 
 def _healthy(url: str) -> None:

@@ -71,7 +71,7 @@ def write_home(
         "providers": [dev_account(topology.provider).address],
     }
     path = home / "operator.toml"
-    write_file(path, _toml(values, tables).encode())
+    write_file(path, toml(values, tables).encode())
     return path
 
 
@@ -81,8 +81,9 @@ def _keystore(home: Path, name: str, account: int) -> Mapping[str, object]:
     return {"kind": "keystore", "keystore": keystore, "password_file": password}
 
 
-def _toml(values: Mapping[str, object], tables: Mapping[str, Mapping[str, object]]) -> str:
-    """Strings, numbers, booleans and lists of these are spelled in TOML as in JSON."""
+def toml(values: Mapping[str, object], tables: Mapping[str, Mapping[str, object]]) -> str:
+    """A file of these fields, then the tables, ``[name]`` for an element of a list. Strings,
+    numbers, booleans and lists of these are spelled in TOML as in JSON."""
     lines = [f"{name} = {json.dumps(value)}" for name, value in values.items()]
     for title, table in tables.items():
         lines += ["", f"[{title}]"]

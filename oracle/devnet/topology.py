@@ -1,4 +1,5 @@
-"""A devnet, declared: chains, tournament, operators, stakers (default: ``topology.toml``)."""
+"""A devnet, declared: chains, tournament, operators, stakers, server (default:
+``topology.toml``)."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -27,6 +28,9 @@ from oracle.settlement.units import UNITS_PER_NMR
 
 DEPLOYER, ANNOUNCER = 0, 1
 """Development accounts of a devnet's deployer and announcer."""
+
+SERVER_PORT = 40
+"""The server's place among ports that were moved: behind any number of operators."""
 
 _FEWEST_WITH_SUPER_QUORUM = 5
 """Of fewer, none can be more than the signatures and fewer than all."""
@@ -81,6 +85,19 @@ class Operator(Part):
         return f"http://127.0.0.1:{self.port}"
 
 
+class Server(Part):
+    """The tournament server; development accounts whose keys it has: one signs submissions, one
+    sends what mandates allow."""
+
+    port: int = _Port
+    submitter: int = Field(60, ge=0, lt=DEV_ACCOUNTS)
+    relayer: int = Field(61, ge=0, lt=DEV_ACCOUNTS)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
 class Announce(Part):
     """Rounds that the first operator announces by itself: one every so many seconds, counted from
     1970, each announced ``ahead`` seconds before it opens, ``margin`` at the latest."""
@@ -109,7 +126,8 @@ class Topology(Part):
     """Everything a devnet is made of.
 
     Without ``root`` there is one chain and no bridge: whoever deploys there brings a token and
-    says where burns go, as tests do that have no use for a second chain.
+    says where burns go, as tests do that have no use for a second chain. Without ``server`` there
+    is none.
     """
 
     chain: Chain
@@ -119,6 +137,7 @@ class Topology(Part):
     governance: Governance = Governance()
     operators: tuple[Operator, ...] = Field(min_length=2, max_length=16)
     stakers: Stakers
+    server: Server | None = None
     announce: Announce | None = None
     provider: int = Field(9, ge=0, lt=DEV_ACCOUNTS)
     """Development account that signs targets for the operators' vaults."""
@@ -139,6 +158,19 @@ class Topology(Part):
                 "declare [root], as oracle/devnet/topology.toml does",
             )
         return self.root
+
+    def required_server(self) -> Server:
+        """The server; raises InputError where there is none."""
+        if self.server is None:
+            raise InputError(
+                "this topology has no tournament server",
+                "declare [server], as oracle/devnet/topology.toml does",
+            )
+        return self.server
+
+    @property
+    def server_accounts(self) -> tuple[int, ...]:
+        return (self.server.submitter, self.server.relayer) if self.server else ()
 
     def urls(self, operator: Operator) -> tuple[str, ...]:
         """The addresses by which an operator reaches the chain."""
@@ -170,7 +202,7 @@ class Topology(Part):
         challenge where there are enough for that."""
         first, accounts = self.operators[0], [o.account for o in self.operators]
         free = self.stakers.first_account + self.stakers.count
-        taken = set(self.bridge.accounts)
+        taken = {*self.bridge.accounts, *self.server_accounts}
         spare = (i for i in range(free, DEV_ACCOUNTS) if i not in taken)
         accounts += islice(spare, max(0, count - len(accounts)))
         signatures = count // 2 + 1
@@ -188,9 +220,10 @@ class Topology(Part):
         )
 
     def moved(self, base_port: int) -> "Topology":
-        """The same with all ports from ``base_port`` on: chain, operators, root chain."""
+        """The same with all ports from ``base_port`` on: chain, operators, root chain; the
+        server's is 40 more."""
         behind = base_port + 1 + len(self.operators)
-        last = behind - (self.root is None)
+        last = base_port + SERVER_PORT if self.server else behind - (self.root is None)
         if base_port < _LOWEST_PORT or last > _HIGHEST_PORT:
             raise InputError(
                 f"ports {base_port} to {last} are not within {_LOWEST_PORT} to {_HIGHEST_PORT}",
@@ -201,11 +234,14 @@ class Topology(Part):
         )
         root = self.root and self.root.model_copy(update={"port": behind})
         chain = self.chain.model_copy(update={"port": base_port})
-        return self.model_copy(update={"chain": chain, "root": root, "operators": operators})
+        moved = {"port": base_port + SERVER_PORT}
+        server = self.server and self.server.model_copy(update=moved)
+        update = {"chain": chain, "root": root, "operators": operators, "server": server}
+        return self.model_copy(update=update)
 
     def on_one_chain(self) -> "Topology":
-        """The same without root chain and bridge."""
-        return self.model_copy(update={"root": None})
+        """The same without root chain, bridge and server."""
+        return self.model_copy(update={"root": None, "server": None})
 
 
 def load(path: Path | None = None) -> Topology:
@@ -232,7 +268,9 @@ def _check(topology: Topology) -> None:
     operators = topology.operators
     topology.tournament.check(len(operators))
     _require_once("operators: name", [o.name for o in operators])
-    _require_once("port", [*(chain.port for chain in chains), *(o.port for o in operators)])
+    served = [topology.server] if topology.server else []
+    listening = [*chains, *operators, *served]
+    _require_once("port", [each.port for each in listening])
     _check_accounts(topology)
     exact(topology.tournament.vault.nmr, UNITS_PER_NMR, "tournament.vault.nmr")
     exact(topology.stakers.nmr, UNITS_PER_NMR, "stakers.nmr")
@@ -243,12 +281,15 @@ def _check_accounts(topology: Topology) -> None:
     people = [DEPLOYER, ANNOUNCER, governance.guardian, governance.proposer, topology.provider]
     people += [operator.account for operator in topology.operators]
     _require_once("governance, operators: account", people)
+    people += topology.server_accounts
+    _require_once("server: account", people)
     holders = range(stakers.first_account, stakers.first_account + stakers.count)
     if holders.stop > DEV_ACCOUNTS:
         raise InputError(
             f"stakers: {stakers.count} accounts from {stakers.first_account} on; "
             f"a devnet has {DEV_ACCOUNTS} in all"
         )
+    _require_once("server, stakers: account", [*topology.server_accounts, *holders])
     if topology.root is not None:
         # Their transactions would get in each other's way.
         _require_once("bridge: account", [*bridge, *people])

@@ -13,7 +13,8 @@ from oracle.datasets.dataset import Dataset, DatasetError
 from oracle.datasets.files import read_split
 from oracle.datasets.synthetic import build_synthetic, make_plan
 from oracle.demo import models
-from oracle.demo.models import TrainedModel, to_csv_bytes, to_parquet_bytes, train_models
+from oracle.demo.models import TrainedModel, train_models
+from oracle.demo.submission_files import to_csv_bytes, to_parquet_bytes
 from oracle.errors import EnvironmentLacksError
 from oracle.tournaments import classic
 from oracle.tournaments.submissions import parse_submission

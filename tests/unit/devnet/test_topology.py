@@ -124,6 +124,12 @@ def _template(**changes: object) -> Callable[[dict[str, Any]], None]:
         (lambda t: t["bridge"].update(admin=2), "bridge.*account 2"),
         (lambda t: t["bridge"].update(admin=12), "bridge, stakers: account 12"),
         (lambda t: t["bridge"].update(poll=0), r"bridge\.poll: "),
+        (lambda t: t["server"].update(port=80), r"server\.port: "),
+        (lambda t: t["server"].update(port=28_601), "port 28601"),
+        (lambda t: t["server"].update(relayer=60), "server: account 60"),
+        (lambda t: t["server"].update(submitter=2), "server: account 2"),
+        (lambda t: t["server"].update(submitter=12), "server, stakers: account 12"),
+        (lambda t: t["server"].update(submitter=40), "bridge: account 40"),
         (lambda t: t["tournament"].update(super_quorum=4), "super-quorum of 4"),
         (lambda t: t["tournament"].update(registry_fee_nmr="0"), "registry_fee_nmr 0"),
         (lambda t: t["operators"][1].update(port=28_601), "port 28601"),
@@ -170,22 +176,25 @@ def test_load__missing_file__says_so(tmp_path: Path) -> None:
         load(tmp_path / "none.toml")
 
 
-def test_moved__base_port__chain_first_then_operators_then_the_root_chain() -> None:
+def test_moved__base_port__chain_operators_root_chain_and_the_server_behind() -> None:
     moved = load().moved(30_000)
     assert moved.chain.port == 30_000
     assert [o.port for o in moved.operators] == [30_001, 30_002, 30_003, 30_004]
     assert moved.root_rpc == "http://127.0.0.1:30005"
+    assert moved.required_server().url == "http://127.0.0.1:30040"
     assert moved.moved(load().chain.port).chain == load().chain
 
 
-@pytest.mark.parametrize("base", [-5, 0, 1023, 65_531, 70_000])
+@pytest.mark.parametrize("base", [-5, 0, 1023, 65_496, 70_000])
 def test_moved__ports_that_do_not_exist__refused(base: int) -> None:
     with pytest.raises(InputError, match=r"port"):
         load().moved(base)
 
 
 def test_moved__highest_ports__fit() -> None:
-    assert load().moved(65_530).required_root().port == 65_535
+    assert load().moved(65_495).required_server().port == 65_535
+    without = load().model_copy(update={"server": None})
+    assert without.moved(65_530).required_root().port == 65_535
     assert load().on_one_chain().moved(65_531).operators[-1].port == 65_535
 
 
@@ -197,6 +206,14 @@ def test_on_one_chain__root_asked_for__says_what_to_declare(tmp_path: Path) -> N
     path = tmp_path / "one.json"
     path.write_text(one.model_dump_json())
     assert load(path) == one
+
+
+def test_server__left_out__there_is_none(tmp_path: Path) -> None:
+    path = _written(tmp_path, lambda t: t.pop("server"))
+    assert load(path).server is load().on_one_chain().server is None
+    with pytest.raises(InputError, match="has no tournament server") as info:
+        load(path).required_server()
+    assert "[server]" in info.value.fix
 
 
 def test_roles__both_chains_and_one__commands_come_from_the_root_chain_if_there_is_one() -> None:
