@@ -18,21 +18,28 @@ unexport CONDA_PREFIX
 BIN := .venv/bin
 STAMPS := .venv/.stamps
 
-.PHONY: help setup demo test quick fork fuzz gas bench bench-peers faults rounds mutants determinism conformance-scores conformance-clients static types lint format abi lock clean
+.PHONY: help setup demo test browser quick fork fuzz gas load bench bench-peers faults rounds mutants determinism conformance-scores conformance-clients static types lint format abi lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
 
-setup: $(STAMPS)/python $(STAMPS)/chain $(STAMPS)/portal ## Install everything, pinned by the lock files.
+setup: $(STAMPS)/python $(STAMPS)/chain $(STAMPS)/portal $(STAMPS)/web ## Install everything, pinned by the lock files.
 
 demo: setup ## Play one whole round on a local chain (ARGS="--data synthetic").
 	@./assay demo $(ARGS)
 
 test: setup ## Run all tests.
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not browser" $(ARGS)
+
+# In one process: pages are measured, and Chromium takes a core.
+browser: setup ## Test the web app in Chromium, and its scripts (ARGS="-k leaderboard").
+	@command -v chromium chromium-browser google-chrome >/dev/null || { \
+	  echo "error: not run: install chromium (apt-get install chromium)" >&2; exit 6; }
+	@cd web && npm test --silent && npm run --silent check
+	@$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
 
 quick: setup ## Run the fast tests, in under a minute.
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not chain" $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not chain and not browser" $(ARGS)
 
 fork: setup ## Test the bridge on forks of two chains that run here (ARGS="--bridge FILE": real ones).
 	@PYTHONPATH=.:tests/support $(BIN)/python tests/fork/run.py $(ARGS)
@@ -49,6 +56,9 @@ bench: setup ## Time the scores (ARGS="--models 200").
 
 bench-peers: setup $(STAMPS)/conformance ## Time the scores beside numerai-tools (ARGS="--small").
 	@$(BIN)/python benchmarks/peers_scoring.py $(ARGS)
+
+load: setup ## Let 1,000 models submit in a round's last minute, and 200 people read (ARGS="--models 100").
+	@PYTHONPATH=.:tests/support $(BIN)/python -W ignore tests/load/run.py $(ARGS)
 
 faults: setup ## Let everything go wrong for operators, on real processes, and print what came of it.
 	@PYTHONPATH=.:tests/support $(BIN)/python -W ignore tests/faults/run.py $(ARGS)
@@ -113,9 +123,11 @@ lock: .tools/.uv ## Resolve the lock files anew.
 	node -e "const fs = require('fs'), file = 'package-lock.json', lock = JSON.parse(fs.readFileSync(file)); \
 	  Object.values(lock.packages).forEach(entry => delete entry.funding); \
 	  fs.writeFileSync(file, JSON.stringify(lock, null, 2) + '\n')"
+	cd web && npm install --package-lock-only --ignore-scripts --no-audit --no-fund
 
 clean: ## Remove everything that set-up and runs have made.
-	rm -rf .venv .venv-* .tools .ape .build .assay .cache node_modules build *.egg-info
+	rm -rf .venv .venv-* .tools .ape .build .assay .cache .screenshots node_modules build *.egg-info
+	rm -rf web/node_modules web/dist
 
 .tools/.uv:
 	@command -v $(PYTHON) >/dev/null || { \
@@ -167,6 +179,19 @@ $(STAMPS)/chain: package-lock.json | $(STAMPS)/python
 	@echo "Installing the local chain ..."
 	@npm ci --ignore-scripts --loglevel=error --no-audit --no-fund
 	@mkdir -p $(STAMPS) && touch $@
+
+# What the web app is built from, its documents too; packages only where the lock has changed.
+WEB := $(wildcard web/*.ts web/*.js web/index.html) $(shell find web/src web/public web/plugins -type f 2>/dev/null) $(wildcard docs/*.md)
+
+$(STAMPS)/web-packages: web/package.json web/package-lock.json | $(STAMPS)/chain
+	@echo "Installing the web app's packages ..."
+	@cd web && npm ci --ignore-scripts --loglevel=error --no-audit --no-fund
+	@touch $@
+
+$(STAMPS)/web: $(STAMPS)/web-packages $(WEB)
+	@echo "Building the web app ..."
+	@cd web && npm run --silent build -- --logLevel warn
+	@touch $@
 
 # Kept under a name that changes with the lock and the sources, so that it is done once for each.
 $(STAMPS)/portal: package-lock.json scripts/portal.py $(wildcard contracts/devnet/*.vy) | $(STAMPS)/chain

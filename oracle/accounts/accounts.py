@@ -7,7 +7,7 @@ from oracle.accounts.caller import ALL, NOBODY, Account, Caller, SignInError
 from oracle.accounts.people import People
 from oracle.accounts.rates import DEFAULT_RATES, Rates
 from oracle.accounts.sessions import Session, Sessions
-from oracle.accounts.signing_in import SigningIn, Site
+from oracle.accounts.signing_in import Contracts, SigningIn, Site
 from oracle.accounts.tokens import NewToken, Token, Tokens
 from oracle.store.database import Database
 
@@ -24,9 +24,10 @@ class Accounts:
         site: Site,
         rates: Mapping[str, str] = DEFAULT_RATES,
         clock: Callable[[], float] = time.time,
+        contracts: Contracts | None = None,
     ) -> None:
         self.people, self.rates = People(database), Rates(rates)
-        self._signing_in, self._clock = SigningIn(database, site), clock
+        self._signing_in, self._clock = SigningIn(database, site, contracts), clock
         self._tokens, self._sessions = Tokens(database), Sessions(database)
 
     # ------------------------------------------------------------------ signing in

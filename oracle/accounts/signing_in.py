@@ -2,12 +2,13 @@
 
 import re
 import secrets
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 
+from eth_account.messages import defunct_hash_message
 from eth_keys.exceptions import BadSignature, ValidationError
-from siwe import ISO8601Datetime, SiweMessage, VerificationError
+from siwe import InvalidSignature, ISO8601Datetime, SiweMessage, VerificationError
 from sqlalchemy import delete
 
 from oracle.accounts.caller import SignInError
@@ -18,8 +19,11 @@ from oracle.store.database import Database
 NONCE_SECONDS = 600
 _LATE_SECONDS = 60
 """How far a wallet's clock may run ahead of this one."""
-_MAX_MESSAGE = 4096
-_SIGNATURE = re.compile(r"0x[0-9a-fA-F]{130}")
+_MAX_MESSAGE = 1_000
+"""Characters. Wallets' are half as long, and the parser's work grows with the square."""
+_SIGNATURE = re.compile(r"0x(?:[0-9a-fA-F]{2}){1,2048}")
+Contracts = Callable[[int, str, bytes, bytes], bool]
+"""Whether the contract at an address of a chain takes a signature of a hash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +39,9 @@ class Site:
 class SigningIn:
     """Gives out nonces, and says whose wallet signed a message with one."""
 
-    def __init__(self, database: Database, site: Site) -> None:
-        self._database, self._site = database, site
+    def __init__(self, database: Database, site: Site, contracts: Contracts | None = None) -> None:
+        """Without ``contracts`` wallets that are contracts cannot sign in."""
+        self._database, self._site, self._contracts = database, site, contracts
 
     def nonce(self, now: int) -> str:
         """A new nonce, good for one sign-in within ten minutes."""
@@ -56,15 +61,31 @@ class SigningIn:
         shown = _parsed(message)
         self._require_ours(shown, now)
         if not _SIGNATURE.fullmatch(signature):
-            raise InputError("the signature must be 65 bytes in hex, 0x...")
+            raise InputError("the signature must be bytes in hex, 0x...")
         try:
-            shown.verify(signature, timestamp=datetime.fromtimestamp(now).astimezone())
+            self._verify(shown, signature, now)
+        except InvalidSignature:
+            if not self._is_contracts(shown, signature):
+                raise SignInError("the message does not hold: InvalidSignature") from None
         except VerificationError as error:
             raise SignInError(f"the message does not hold: {type(error).__name__}") from None
-        except (BadSignature, ValidationError, ValueError):
-            raise SignInError("the message does not hold: InvalidSignature") from None
         self._use_up(shown.nonce, now)
         return str(shown.address)
+
+    def _verify(self, shown: SiweMessage, signature: str, now: int) -> None:
+        """Raises ``VerificationError``; for a signature of no key ``InvalidSignature``, once all
+        else is found to hold."""
+        try:
+            shown.verify(signature, timestamp=datetime.fromtimestamp(now).astimezone())
+        except (BadSignature, ValidationError, ValueError):
+            raise InvalidSignature from None
+
+    def _is_contracts(self, shown: SiweMessage, signature: str) -> bool:
+        if self._contracts is None:
+            return False
+        digest = bytes(defunct_hash_message(text=shown.prepare_message()))
+        raw = bytes.fromhex(signature[2:])
+        return self._contracts(shown.chain_id, str(shown.address), digest, raw)
 
     def _require_ours(self, shown: SiweMessage, now: int) -> None:
         site = self._site
@@ -95,7 +116,7 @@ class SigningIn:
 
 def _parsed(message: str) -> SiweMessage:
     if len(message) > _MAX_MESSAGE:
-        raise InputError("the message is too long for a sign-in")
+        raise InputError(f"the message has more than {_MAX_MESSAGE} characters")
     try:
         return SiweMessage.from_message(message)
     except ValueError:

@@ -6,6 +6,7 @@ import uvicorn
 from fastapi import APIRouter, FastAPI
 
 from oracle import __version__
+from oracle.gateway.connections import Lines, protocol
 from oracle.gateway.errors import explain_errors
 from oracle.gateway.guard import Bounds, Guard
 from oracle.gateway.health import health_router
@@ -14,6 +15,8 @@ from oracle.operator.limits import Limits
 from oracle.operator.sending import Sending
 
 _BOUNDS = Bounds()
+_HEAD_SECONDS = 10.0
+"""For a request's head to arrive."""
 _LIMITS = Limits(sending=30.0, rate=2**14)
 """How slowly an answer may be read: data sets are large, and lines slow."""
 
@@ -36,9 +39,10 @@ def build(services: Services, routers: Sequence[APIRouter], bounds: Bounds = _BO
 
 
 def settings(app: FastAPI, services: Services) -> uvicorn.Config:
-    """How it is served: few idle connections, short headers, no access log, slow readers cut off,
-    forwarding headers believed of the proxies alone."""
+    """How it is served: few connections of one address, none idle for long, short headers, no log
+    of accesses, slow readers cut off, forwarding headers believed of the proxies alone."""
     proxies = list(services.config.proxies)
+    lines = Lines(services.config.connections, _HEAD_SECONDS, proxies)
     return uvicorn.Config(
         Sending(app, _LIMITS),
         log_level="warning",
@@ -46,6 +50,7 @@ def settings(app: FastAPI, services: Services) -> uvicorn.Config:
         access_log=False,
         proxy_headers=bool(proxies),
         forwarded_allow_ips=proxies or None,
+        http=protocol(lines),
         limit_concurrency=2 * _BOUNDS.requests,
         h11_max_incomplete_event_size=2**14,
         timeout_graceful_shutdown=3,

@@ -8,6 +8,8 @@ from oracle.gateway.tasks import Task
 
 def tasks(services: Services) -> list[Task]:
     """Their tables are what everything is answered from."""
+    for one in services.tournaments.values():
+        services.health.want(partial(_lack, one))
     return [
         Task(
             f"follow {number}", services.config.cycle, partial(_follow, services, one), needed=True
@@ -19,3 +21,8 @@ def tasks(services: Services) -> list[Task]:
 def _follow(services: Services, tournament: Tournament) -> None:
     progress = tournament.ledger.update()
     services.health.block(tournament.number, progress.block.number)
+
+
+def _lack(tournament: Tournament) -> str:
+    is_whole = tournament.ledger.is_whole
+    return "" if is_whole else f"the tables of tournament {tournament.number} are being filled"

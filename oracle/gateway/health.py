@@ -33,6 +33,7 @@ class Health:
         self._needed: set[str] = set()
         self._errors: dict[str, str] = {}
         self._done: set[str] = set()
+        self._wanted: list[Callable[[], str]] = []
         self.registry = CollectorRegistry()
         self._runs = Counter(
             "assay_server_task_runs", "Runs of tasks", ["task", "outcome"], registry=self.registry
@@ -41,6 +42,11 @@ class Health:
             "assay_server_finalized_block",
             "Block that the tables follow",
             ["tournament"],
+            registry=self.registry,
+        )
+        self._relayed = Counter(
+            "assay_server_relayed_requests",
+            "Changes of stakes that the relayer paid for",
             registry=self.registry,
         )
         info = Gauge("assay_server_info", "1", ["version"], registry=self.registry)
@@ -52,6 +58,11 @@ class Health:
             self._watched = {task.name: self._clock() for task in tasks}
             self._needed = {task.name for task in tasks if task.needed}
 
+    def want(self, lack: Callable[[], str]) -> None:
+        """``lack`` says what is not well, or nothing; asked whenever somebody asks this."""
+        with self._lock:
+            self._wanted.append(lack)
+
     def ended(self, outcome: Outcome) -> None:
         with self._lock:
             self._watched[outcome.name] = self._clock()
@@ -62,6 +73,9 @@ class Health:
 
     def block(self, tournament: int, number: int) -> None:
         self._block.labels(str(tournament)).set(number)
+
+    def relayed(self) -> None:
+        self._relayed.inc()
 
     def stalled(self) -> list[str]:
         """Tasks of which no run has ended for too long."""
@@ -75,7 +89,9 @@ class Health:
         with self._lock:
             never = sorted(self._needed - self._done)
             failed = [name for name in sorted(self._needed & self._done) if self._errors[name]]
+            wanted = list(self._wanted)
         return [
+            *filter(None, (lack() for lack in wanted)),
             *(f"{name} has not ended for {self._stall:.0f} s" for name in stalled),
             *(f"{name} has not been done yet" for name in never),
             *(f"{name} failed ({self._errors[name]}); see the log" for name in failed),

@@ -15,6 +15,7 @@ from oracle.intake.intake import Intake
 from oracle.intake.permits import Permits
 from oracle.intake.pickles import Pickles
 from oracle.intake.queue import send_queued
+from oracle.intake.quota import Quota
 from oracle.intake.rows import Purpose
 from oracle.intake.uploads import Uploads
 
@@ -43,6 +44,7 @@ def uploads_of(services: Services) -> Uploads:
         sizes,
         files.url_seconds,
         count=partial(services.accounts.rates.count, "upload"),
+        quota=Quota(files.account_bytes, files.free_bytes, None if files.s3 else files.folder),
     )
 
 

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from oracle.accounts.caller import Scope
 from oracle.gateway.intaking import intake_of
+from oracle.gateway.rest.common import ERRORS, TournamentNumber
 from oracle.gateway.services import Services
 from oracle.intake.permits import USUAL_ROUNDS
 from oracle.settlement.submitters import MOST_ROUNDS, SubmissionKey
@@ -36,18 +37,19 @@ class SignedKey(BaseModel):
 
 def router(services: Services) -> APIRouter:
     """Routes below ``/v1/tournaments/<number>``."""
-    routes = APIRouter(prefix="/v1/tournaments", tags=["submissions"])
+    routes = APIRouter(prefix="/v1/tournaments", tags=["submissions"], responses=ERRORS)
     permits = services.part(intake_of).permits
 
     @routes.get("/{tournament}/submission-key")
     async def to_sign(
         request: Request,
-        tournament: int,
+        tournament: TournamentNumber,
         rounds: Annotated[int, Query(ge=1, le=MOST_ROUNDS)] = USUAL_ROUNDS,
     ) -> ToSign:
         """What a model's owner signs once, so that the server may send submissions for him."""
         caller = await services.caller(request)
         account = caller.require(Scope.READ_USER_INFO)
+        services.tournament(tournament).require_whole()
         wanted = await services.call(permits.wanted, tournament, rounds)
         allowed = await services.call(permits.of, tournament, account.address)
         return ToSign(
@@ -57,7 +59,7 @@ def router(services: Services) -> APIRouter:
         )
 
     @routes.put("/{tournament}/submission-key", status_code=201)
-    async def store(request: Request, tournament: int, signed: SignedKey) -> KeyShown:
+    async def store(request: Request, tournament: TournamentNumber, signed: SignedKey) -> KeyShown:
         """Keeps what the owner signed; for whichever models are his."""
         caller = await services.caller(request)
         caller.require(Scope.UPLOAD_SUBMISSION)

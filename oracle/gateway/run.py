@@ -3,13 +3,16 @@
 import os
 import signal
 import socket
+from collections.abc import Sequence
 from contextlib import ExitStack
 
 import structlog
 import uvicorn
+from eth_utils import to_checksum_address
 
 from oracle.accounts.accounts import Accounts
-from oracle.accounts.signing_in import Site
+from oracle.accounts.signing_in import Contracts, Site
+from oracle.chain.contract_wallets import is_signed_by_contract
 from oracle.chain.logs import IndexedLogs
 from oracle.chain.reader import PoolReader
 from oracle.errors import EnvironmentLacksError, InputError
@@ -48,13 +51,10 @@ class Server:
         self._opened.callback(self.database.close)
         chains = frozenset(one.chain_id for one in config.tournaments)
         site = Site(config.domain, config.url, chains)
-        self.services: Services = open_services(
-            config,
-            self.database,
-            Accounts(self.database, site, config.rates),
-            {one.number: self._ledger(one) for one in config.tournaments},
-            Health(),
-        )
+        ledgers = {one.number: self._ledger(one) for one in config.tournaments}
+        contracts = _contract_wallets([one.reader for one in ledgers.values()])
+        accounts = Accounts(self.database, site, config.rates, contracts=contracts)
+        self.services: Services = open_services(config, self.database, accounts, ledgers, Health())
         tasks = parts.tasks(self.services)
         self.services.health.watch(tasks)
         self.runner = Runner(tasks, self.services.health.ended)
@@ -78,6 +78,17 @@ class Server:
 
     def close(self) -> None:
         self._opened.close()
+
+
+def _contract_wallets(readers: Sequence[PoolReader]) -> Contracts:
+    """Asks the contract on the chain that a message names."""
+    of = {reader.addresses.chain_id: reader for reader in readers}
+
+    def is_signed(chain_id: int, address: str, digest: bytes, signature: bytes) -> bool:
+        wallet = to_checksum_address(address)
+        return is_signed_by_contract(of[chain_id], wallet, digest, signature)
+
+    return is_signed
 
 
 def open_reader(one: TournamentSettings, events: EventStore) -> PoolReader:

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import partial
+from ipaddress import IPv6Address, ip_address, ip_network
 from threading import RLock
 from typing import Any, ParamSpec, TypeVar
 
@@ -11,7 +13,7 @@ from fastapi import Request
 
 from oracle.accounts.accounts import Accounts
 from oracle.accounts.caller import Caller
-from oracle.errors import InputError
+from oracle.errors import InputError, UnreachableError
 from oracle.gateway.config import ServerConfig, TournamentSettings
 from oracle.gateway.health import Health
 from oracle.ledger.ledger import Ledger
@@ -26,6 +28,20 @@ from oracle.tournaments.rules import SubmissionRules
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
+_CALLER = "assay.caller"
+_NETWORK = 64
+"""Bits of an IPv6 address that name a customer; the rest is as he likes."""
+
+
+class Outside(StrEnum):
+    """What work waits for: operators that take files, a chain that takes transactions, chains and
+    operators that are asked, webhooks that are called, files that are written."""
+
+    SENDING = "sending"
+    RELAYING = "relaying"
+    ASKING = "asking"
+    CALLING = "calling"
+    STORING = "storing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +66,18 @@ class Tournament:
         return Domain(where.chain_id, where.pool)
 
     def now(self) -> int:
-        """The chain's time: of the newest block that was seen; 0 before the first."""
+        """The chain's time: of the newest block that was seen. Raises as ``require_whole``."""
+        self.require_whole()
         return self.ledger.now
+
+    def require_whole(self) -> None:
+        """Raises ``UnreachableError`` while the tables do not show what is: before the chain was
+        looked at, and while they are filled anew."""
+        if not self.ledger.is_whole:
+            raise UnreachableError(
+                f"what happened on the chain of tournament {self.number} is being read",
+                "ask again in some minutes",
+            )
 
 
 @dataclass(frozen=True)
@@ -68,11 +94,14 @@ class Services:
     stakes: Stakes
     results: Results
     _threads: CapacityLimiter = field(init=False)
+    _waiting: Mapping[Outside, CapacityLimiter] = field(init=False)
     _parts: dict[object, Any] = field(init=False, repr=False, default_factory=dict)
     _making: RLock = field(init=False, repr=False, default_factory=RLock)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_threads", CapacityLimiter(self.config.workers))
+        waiting = {kind: CapacityLimiter(self.config.waiting) for kind in Outside}
+        object.__setattr__(self, "_waiting", waiting)
 
     def tournament(self, number: int) -> Tournament:
         """Raises ``InputError`` for one that is not served here."""
@@ -80,6 +109,11 @@ class Services:
             known = ", ".join(map(str, self.tournaments))
             raise InputError(f"there is no tournament {number} here", f"one of {known}")
         return self.tournaments[number]
+
+    def require_whole(self) -> None:
+        """Raises ``UnreachableError`` while any tournament's tables do not show what is."""
+        for one in self.tournaments.values():
+            one.require_whole()
 
     def part(self, make: Callable[["Services"], _T]) -> _T:
         """What ``make`` builds on these services: once, for all that ask for it."""
@@ -93,12 +127,27 @@ class Services:
         """``work`` in a thread, of which there are no more than ``workers``."""
         return await to_thread.run_sync(partial(work, *args, **kwargs), limiter=self._threads)
 
+    async def outside(
+        self, kind: Outside, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs
+    ) -> _T:
+        """The same for work that waits for others: in threads of its kind's own, of which there
+        are no more than ``waiting``, so that whoever is slow holds up nothing else."""
+        limiter = self._waiting[kind]
+        return await to_thread.run_sync(partial(work, *args, **kwargs), limiter=limiter)
+
     async def caller(self, request: Request) -> Caller:
-        """Who makes the request, counted.
+        """Who makes the request, counted once, by his address and by his account.
 
         Raises ``SignInError`` for credentials that do not hold, ``TooManyError``.
         """
+        if _CALLER not in request.scope:
+            request.scope[_CALLER] = await self._counted(request)
+        caller: Caller = request.scope[_CALLER]
+        return caller
+
+    async def _counted(self, request: Request) -> Caller:
         where = where_from(request)
+        self.accounts.rates.count("address", where)
         header = request.headers.get("authorization")
         caller = await self.call(self.accounts.authenticate, header, where)
         if caller.account is None:
@@ -109,8 +158,22 @@ class Services:
 
 
 def where_from(request: Request) -> str:
-    """The address a request came from; behind a proxy what that says, if it is one of ours."""
-    return request.client.host if request.client else "unknown"
+    """The address a request came from, of IPv6 its network; behind a proxy what that says, if it is
+    one of ours."""
+    return place(request.client.host) if request.client else "unknown"
+
+
+def place(host: str) -> str:
+    """What counts as one address: whoever has an IPv6 address has 2^64."""
+    try:
+        found = ip_address(host)
+    except ValueError:
+        return host
+    if not isinstance(found, IPv6Address):
+        return host
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(ip_network((int(found), _NETWORK), strict=False))
 
 
 def open_services(

@@ -8,7 +8,8 @@ from pydantic import BaseModel, Field
 from oracle.accounts.caller import Account, Caller, Scope, SignInError
 from oracle.accounts.tokens import Token
 from oracle.gateway.forms import iso
-from oracle.gateway.services import Services, where_from
+from oracle.gateway.rest.common import ERRORS
+from oracle.gateway.services import Outside, Services, where_from
 
 
 class SignInTerms(BaseModel):
@@ -22,7 +23,7 @@ class SignInTerms(BaseModel):
 
 class SignedMessage(BaseModel):
     message: str = Field(max_length=4096)
-    signature: str = Field(max_length=132)
+    signature: str = Field(max_length=4_098)
 
 
 class SessionShown(BaseModel):
@@ -48,7 +49,7 @@ class TokenWish(BaseModel):
 
     name: str = Field(max_length=200)
     scopes: list[str] = Field(max_length=32)
-    expires_at: int | None = Field(default=None, ge=0, lt=2**53)
+    expires_at: int | None = Field(default=None, ge=0, lt=2**37)
 
 
 class TokenShown(BaseModel):
@@ -70,7 +71,7 @@ class NewTokenShown(TokenShown):
 def router(services: Services) -> APIRouter:
     """Routes below ``/v1``."""
     routes, accounts, call = (
-        APIRouter(prefix="/v1", tags=["account"]),
+        APIRouter(prefix="/v1", tags=["account"], responses=ERRORS),
         services.accounts,
         services.call,
     )
@@ -87,7 +88,8 @@ def router(services: Services) -> APIRouter:
     async def sign_in(request: Request, signed: SignedMessage) -> SessionShown:
         """A session for the wallet that signed the message."""
         where = where_from(request)
-        session = await call(accounts.sign_in, signed.message, signed.signature, where)
+        shown = (signed.message, signed.signature, where)
+        session = await services.outside(Outside.ASKING, accounts.sign_in, *shown)
         return SessionShown(session=session.secret, expires_at=iso(session.expires_at))
 
     @routes.delete("/sign-in", status_code=204)

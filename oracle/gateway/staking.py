@@ -1,7 +1,5 @@
 """What stakes go through for the tournaments that are served."""
 
-from functools import partial
-
 from oracle.chain.outbox import Outbox
 from oracle.chain.signers import open_signer
 from oracle.gateway.services import Services
@@ -33,14 +31,27 @@ def desks_of(services: Services) -> dict[int, StakeDesk]:
                 TransactionStore(services.database, chain_id),
                 url=reader.url,
                 wait=_WAIT_SECONDS,
+                max_fee_gwei=_most_paid(services, chain_id),
             )
         desks[number] = StakeDesk(reader, outboxes.get(chain_id), services.config.url, one.now)
     return desks
 
 
+def _most_paid(services: Services, chain_id: int) -> int:
+    """The least cap of the chain's tournaments, since one account pays for all of them."""
+    chains = [one.chain for one in services.config.tournaments if one.chain_id == chain_id]
+    return min(chain.max_fee_gwei for chain in chains)
+
+
 def staking_of(services: Services) -> Staking:
     rates = services.accounts.rates
-    return Staking(services.database, services.part(desks_of), partial(rates.count, "stake"))
+
+    def count(account: str) -> None:
+        rates.count("stake", account)
+        rates.count("relayer", "")
+        services.health.relayed()
+
+    return Staking(services.database, services.part(desks_of), count)
 
 
 def transactions_of(services: Services) -> dict[int, Transactions]:

@@ -2,10 +2,11 @@
 
 import asyncio
 import base64
-import binascii
 import hashlib
 import tempfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Final
 
@@ -13,12 +14,13 @@ from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.requests import ClientDisconnect
 
-from oracle.errors import InputError
+from oracle.errors import InputError, UnreachableError
 from oracle.files.blobs import MissingBlobError, TooLargeError
 from oracle.files.signed import PATH, AddressError
 from oracle.gateway.errors import Told
 from oracle.gateway.intaking import blobs_of, signed_of, uploads_of
-from oracle.gateway.services import Services
+from oracle.gateway.services import Outside, Services
+from oracle.intake.rows import Purpose
 
 _IN_MEMORY: Final = 2**20
 _PIECE = 2**18
@@ -26,23 +28,53 @@ _PIECE = 2**18
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """``uploads`` at once; a body may take ``seconds``, and one more for each ``rate`` bytes."""
+    """``uploads`` at once, ``of_one`` account; a body may take ``seconds``, and one more for each
+    ``rate`` bytes."""
 
     uploads: int = 128
+    of_one: int = 32
     seconds: float = 20.0
     rate: int = 2**14
 
 
-_PACE = Pace()
+_LARGE = Pace(uploads=16, of_one=2, rate=2**16)
+_PACES = {Purpose.SUBMISSION: Pace(), Purpose.DIAGNOSTICS: _LARGE, Purpose.PICKLE: _LARGE}
+"""Each purpose has places of its own: whoever sends large files slowly keeps no submission out."""
 
 
-def router(services: Services, pace: Pace = _PACE) -> APIRouter:
+class _Places:
+    """Uploads that are under way for one purpose."""
+
+    def __init__(self, pace: Pace) -> None:
+        self.pace, self._taken = pace, Counter[str]()
+
+    @contextmanager
+    def one(self, account: str) -> Iterator[None]:
+        """A place of this account. Raises ``UnreachableError`` where there is none."""
+        if self._taken.total() >= self.pace.uploads or self._taken[account] >= self.pace.of_one:
+            raise BusyError("too many uploads at work", "send it again soon")
+        self._taken[account] += 1
+        try:
+            yield
+        finally:
+            self._taken[account] -= 1
+            if not self._taken[account]:
+                del self._taken[account]
+
+
+class BusyError(UnreachableError):
+    """All places are taken."""
+
+    code = "busy"
+
+
+def router(services: Services, paces: Mapping[Purpose, Pace] = _PACES) -> APIRouter:
     """Routes below ``/files/``. They are no part of the programming interface: clients are given
     the addresses, and use them as they are."""
     routes = APIRouter(include_in_schema=False)
     signed, blobs = services.part(signed_of), services.part(blobs_of)
     uploads = services.part(uploads_of)
-    at_work = asyncio.Semaphore(pace.uploads)
+    places = {str(purpose): _Places(paces[purpose]) for purpose in Purpose}
 
     @routes.put(PATH + "{key:path}")
     async def put(request: Request, key: str) -> Response:
@@ -50,13 +82,16 @@ def router(services: Services, pace: Pace = _PACE) -> APIRouter:
             said = signed.check_upload(key, dict(request.query_params))
         except AddressError as error:
             return _forbidden(error)
-        if at_work.locked():
-            return Told(503, "busy", "too many uploads at work", "send it again soon").response()
-        async with at_work:
-            await services.call(uploads.require_open, said.key)
-            with tempfile.SpooledTemporaryFile(_IN_MEMORY) as file:
-                await _received(request, file, said.most, pace)
-                stored = await services.call(uploads.receive, said.key, _pieces(file), said.most)
+        upload = await services.call(uploads.require_open, said.key)
+        free = places[upload.purpose]
+        with (
+            free.one(upload.account),
+            tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=str(services.config.home)) as file,
+        ):
+            await _received(request, file, said.most, free.pace)
+            stored = await services.outside(
+                Outside.STORING, uploads.receive, said.key, _pieces(file), said.most
+            )
         sha256 = stored.sha256.hex()
         return JSONResponse(
             {"sha256": sha256, "size": stored.size}, headers={"etag": f'"{sha256}"'}
@@ -122,7 +157,7 @@ def _digest(header: str) -> bytes | None:
         if name.lower() == "sha-256":
             try:
                 return base64.b64decode(value.strip(":"), validate=True)
-            except binascii.Error:
+            except ValueError:  # binascii.Error too
                 raise InputError("Content-Digest: sha-256 is not base64") from None
     return None
 

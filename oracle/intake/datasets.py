@@ -122,16 +122,30 @@ class Datasets:
         rows = Rounds(self.database).list(tournament, numbers=numbers)
         return {row.number for row in rows if _has_opened(row, now)}
 
+    def add(self, tournament: int, number: int, name: str, raw: bytes) -> None:
+        """Publishes a file of the server's own making, unless the round has one of this name."""
+        sha256 = hashlib.sha256(raw).digest()
+        key = self.uploads.keep(_key(tournament, number, name, sha256), raw)
+        self._insert(tournament, number, name, sha256, len(raw), key)
+
+    def rounds_with(self, tournament: int, name: str) -> frozenset[int]:
+        """Rounds that have a file of this name."""
+        return frozenset(number for number, known in self._known(tournament) if known == name)
+
     def _take(self, tournament: int, number: int, name: str, path: Path) -> None:
         sha256, size = _hash(path), path.stat().st_size
-        named = hashlib.sha256(name.encode()).hexdigest()[:16]
-        key = f"data/{tournament}/{number}/{named}-{sha256.hex()[:32]}"
+        key = _key(tournament, number, name, sha256)
         _put(self.uploads.blobs, key, path, size)
+        self._insert(tournament, number, name, sha256, size, key)
+        del self._seen[path]
+        _log.info("published %s of round %d", name, number)
+
+    def _insert(
+        self, tournament: int, number: int, name: str, sha256: bytes, size: int, key: str
+    ) -> None:
         row = PublishedFile(tournament, number, name, sha256, size, key, int(self.clock()))
         insert = self.database.insert(datasets).values(asdict(row)).on_conflict_do_nothing()
         self.database.run(lambda connection: connection.execute(insert))
-        del self._seen[path]
-        _log.info("published %s of round %d", name, number)
 
     def _known(self, tournament: int) -> set[tuple[int, str]]:
         query = columns_of(datasets, PublishedFile).where(datasets.c.tournament == tournament)
@@ -158,6 +172,11 @@ def _files(folder: Path) -> Iterator[tuple[int, str, Path]]:
             continue
         if len(name) <= _LONGEST and _NAME.fullmatch(name):
             yield number, name, path
+
+
+def _key(tournament: int, number: int, name: str, sha256: bytes) -> str:
+    named = hashlib.sha256(name.encode()).hexdigest()[:16]
+    return f"data/{tournament}/{number}/{named}-{sha256.hex()[:32]}"
 
 
 def _put(blobs: Blobs, key: str, path: Path, size: int) -> None:

@@ -11,6 +11,7 @@ from oracle.chain.reader import PoolReader
 from oracle.chain.signing import Signer
 from oracle.errors import InputError, RefusedError
 from oracle.operator.client import Sent, submit
+from oracle.operator.known_cards import KnownCards
 from oracle.settlement.submitters import SubmissionKey
 from oracle.settlement.typed_data import Announcement, Domain
 from oracle.tournaments.remapping import parse_ids
@@ -20,6 +21,8 @@ from oracle.tournaments.submissions import Submission, SubmissionError, parse_su
 from oracle.tournaments.universe import Universe, UniverseError
 
 _UNIVERSE, _IDS = "universe.csv", "ids.csv"
+_PATIENCE: Final = 5.0
+"""Seconds that an operator has to take a file once enough others took it."""
 _TERMS_SECONDS: Final = 30.0
 """How long operators and their quorum are believed to be what they were."""
 _KEPT = 4
@@ -58,6 +61,7 @@ class Desk:
     clock: Callable[[], float] = time.monotonic
     _terms: dict[int, tuple[float, Terms]] = field(default_factory=dict)
     _universes: dict[int, Universe] = field(default_factory=dict)
+    _cards: KnownCards = field(default_factory=KnownCards)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -113,9 +117,15 @@ class Desk:
             raise InputError(str(error)) from None
 
     def send(
-        self, number: int, model: int, raw: bytes, allowed: tuple[SubmissionKey, bytes]
+        self,
+        number: int,
+        model: int,
+        raw: bytes,
+        allowed: tuple[SubmissionKey, bytes],
+        sequence: int,
     ) -> Sent:
-        """Signed and sent to the operators; raises unless as many as are needed took it."""
+        """Signed and sent to the operators; raises unless as many as are needed took it.
+        ``sequence``: when the file came, in milliseconds; what its owner sent since goes before."""
         if self.signer is None:
             raise RefusedError(
                 "this server has no key to sign submissions with", "send the file by `assay submit`"
@@ -132,6 +142,9 @@ class Desk:
             terms.signers,
             terms.times,
             allowed=allowed,
+            cards=self._cards,
+            patience=_PATIENCE,
+            sequence=sequence,
         )
 
     def _read(self, number: int, name: str) -> bytes | None:

@@ -52,6 +52,11 @@ class Submissions:
         ]
         return self._selected(tournament, found)
 
+    def interrupted(self, tournament: int) -> list[Submission]:
+        """What is being sent, or was when a process was killed."""
+        here = submissions.c.tournament == tournament
+        return self._where([here, submissions.c.status == Status.SENDING])
+
     def queued(self, tournament: int) -> list[Submission]:
         """What waits for the next round, the oldest first."""
         here = submissions.c.tournament == tournament
@@ -87,16 +92,18 @@ def _chosen(rows: list[Submission], scored: dict[_Place, ResultRow]) -> Iterable
     operators' rule (docs/formats.md, section 7)."""
     places: dict[_Place, list[Submission]] = defaultdict(list)
     for row in rows:
-        if row.status == Status.ACCEPTED:
-            places[row.tournament, row.round, row.model].append(row)
-    for place, accepted in places.items():
+        places[row.tournament, row.round, row.model].append(row)
+    for place, sent in places.items():
         result = scored.get(place)
         if result is None or result.sha256 is None:
-            yield max(accepted, key=lambda row: (not row.late, row.sequence or 0, row.sha256))
+            accepted = (row for row in sent if row.status == Status.ACCEPTED)
+            order = sorted(accepted, key=lambda row: (not row.late, row.sequence or 0, row.sha256))
+            yield from order[-1:]
             continue
+        # Whatever became of it here: too few operators may have had it at first.
         yield from (
             row
-            for row in accepted
+            for row in sent
             if (row.sha256, row.sequence) == (bytes(result.sha256), result.sequence)
         )
 

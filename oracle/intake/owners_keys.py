@@ -3,13 +3,16 @@
 import time
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 
 from oracle.errors import InputError, RefusedError
 from oracle.records.schema.uploads import submission_keys
 from oracle.settlement.submitters import MOST_ROUNDS, SubmissionKey
 from oracle.settlement.typed_data import Domain, recover
 from oracle.store.database import Database
+
+_MOST = 16
+"""Words of an owner that are kept: whatever he signs for, one of them should hold."""
 
 
 class OwnersKeys:
@@ -19,8 +22,8 @@ class OwnersKeys:
         self._database, self._tournament, self.domain = database, tournament, domain
 
     def store(self, owner: str, key: SubmissionKey, signature: bytes) -> None:
-        """Keeps what ``owner`` signed. Raises ``InputError`` for a span that does not count,
-        ``RefusedError`` where somebody else signed."""
+        """Keeps what ``owner`` signed, of all the newest few. Raises ``InputError`` for a span that
+        does not count, ``RefusedError`` where somebody else signed."""
         if not key.is_bounded():
             raise InputError(
                 f"the span of rounds {key.first_round} to {key.last_round} does not count",
@@ -46,7 +49,18 @@ class OwnersKeys:
             index_elements=["tournament", "owner", "key", "last_round"],
             set_={name: row[name] for name in ("first_round", "signature", "stored_at")},
         )
-        self._database.run(lambda connection: connection.execute(again))
+        table = submission_keys.c
+        mine = (table.tournament == self._tournament, table.owner == owner)
+        newest = select(table.last_round).where(*mine, table.key == key.key)
+        newest = newest.order_by(table.stored_at.desc(), table.last_round.desc()).limit(_MOST)
+
+        def work(connection: Connection) -> None:
+            connection.execute(again)
+            kept = connection.execute(newest).scalars().all()
+            old = delete(submission_keys).where(*mine, table.key == key.key)
+            connection.execute(old.where(table.last_round.not_in(kept)))
+
+        self._database.run(work)
 
     def of(self, owner: str, key: str) -> list[tuple[SubmissionKey, bytes]]:
         """What ``owner`` signed for ``key``, the longest-lasting first."""

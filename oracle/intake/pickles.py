@@ -1,6 +1,5 @@
 """Uploaded models: kept, and shown as waiting for as long as nothing runs them."""
 
-import hashlib
 import re
 import time
 from collections.abc import Collection
@@ -8,9 +7,8 @@ from dataclasses import asdict
 from typing import Final
 
 from oracle.errors import InputError
-from oracle.files.blobs import Blobs
 from oracle.intake.intake import require_own
-from oracle.intake.rows import Caller, Pickle, Purpose
+from oracle.intake.rows import Caller, Pickle, Purpose, Upload
 from oracle.intake.uploads import Uploads
 from oracle.records.asking import among, as_row, columns_of
 from oracle.records.rows import ModelRow
@@ -47,17 +45,19 @@ class Pickles:
                 raise InputError(f"{text[:40]!a} is no {name}", "leave it out")
         account = caller.signed_in()
         upload = self._uploads.find(account.id, model, filename, Purpose.PICKLE)
-        known = self._by_id(upload.id)
-        if known is not None:
-            return known
+        with self._uploads.working(upload.id):
+            known = self._by_id(upload.id)
+            return known or self._used(upload, data_version, docker_image)
+
+    def _used(self, upload: Upload, data_version: str | None, docker_image: str | None) -> Pickle:
         self._uploads.claim(upload)
         try:
-            sha256 = upload.sha256 or _hash(self._uploads.blobs, upload.key)
+            sha256 = upload.sha256 or self._uploads.hashed(upload)
             row = Pickle(
                 id=upload.id,
-                account=account.id,
-                tournament=model.tournament,
-                model=model.model,
+                account=upload.account,
+                tournament=upload.tournament,
+                model=upload.model,
                 filename=upload.filename,
                 key=upload.key,
                 sha256=sha256,
@@ -95,10 +95,3 @@ class Pickles:
         query = columns_of(pickles, Pickle).where(pickles.c.id == wanted)
         row = self._database.read(lambda connection: connection.execute(query).first())
         return None if row is None else as_row(row, Pickle)
-
-
-def _hash(blobs: Blobs, key: str) -> bytes:
-    hashed = hashlib.sha256()
-    for piece in blobs.open(key):
-        hashed.update(piece)
-    return hashed.digest()

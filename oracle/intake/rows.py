@@ -14,11 +14,14 @@ class Purpose(StrEnum):
 
 
 class Status(StrEnum):
-    """What became of a submission. ``queued``: late, and kept for the next round."""
+    """What became of a submission. ``queued``: late, and kept for the next round. ``sending``: it
+    is being sent. ``partial``: operators have it, but fewer than must; it may count in the end."""
 
     ACCEPTED = "accepted"
     REFUSED = "refused"
     QUEUED = "queued"
+    SENDING = "sending"
+    PARTIAL = "partial"
 
 
 class _Account(Protocol):
@@ -66,6 +69,7 @@ class Upload:
 class Submission:
     """A file for a round. ``status`` is a ``Status``, ``reason`` why it was not accepted.
 
+    ``sequence``: when it came, in milliseconds; of a model's files for a round the last counts.
     ``queued_from``: the round that it was late for. ``receipts``: JSON of the operators' receipts,
     in the form of ``ReceiptsFile``, or empty. ``selected``: the one of its model that counts.
     """

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 from oracle.chain.logs import IndexedLogs
 from oracle.chain.reader import PoolReader
@@ -18,6 +19,7 @@ from oracle.store.migrations import HEAD, revision
 from oracle.store.sealing import Identity
 
 _PATIENCE = 3.0
+_L = TypeVar("_L")
 
 
 class Level(StrEnum):
@@ -81,10 +83,7 @@ class Look:
     @property
     def database_file(self) -> Path | None:
         """The SQLite file, None for a database on a server."""
-        scheme, is_url, rest = self.config.database.partition("://")
-        if is_url and scheme != "sqlite":
-            return None
-        return Path(rest.removeprefix("/") if is_url else self.config.database)
+        return sqlite_file(self.config.database)
 
     @cached_property
     def database(self) -> Database | None:
@@ -140,6 +139,14 @@ class Look:
             found.close()
 
 
+def sqlite_file(where: str) -> Path | None:
+    """The file of a SQLite database, None for one on a server."""
+    scheme, is_url, rest = where.partition("://")
+    if is_url and scheme != "sqlite":
+        return None
+    return Path(rest.removeprefix("/") if is_url else where)
+
+
 Check = Callable[[Look], Iterable[Said]]
 
 
@@ -151,13 +158,14 @@ def findings(config: OperatorConfig, days: int = 30) -> Iterator[Finding]:
     look = Look(config, days)
     try:
         for name, check in (*MACHINE_CHECKS, *CHAIN_CHECKS):
-            for said in _said(check, look):
+            for said in said_by(check, look):
                 yield Finding(name, said)
     finally:
         look.close()
 
 
-def _said(check: Check, look: Look) -> Iterator[Said]:
+def said_by(check: Callable[[_L], Iterable[Said]], look: _L) -> Iterator[Said]:
+    """What a check says of its surroundings; what it raises is a failure."""
     try:
         yield from check(look)
     except SkippedError as reason:

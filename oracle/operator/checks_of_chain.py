@@ -27,15 +27,19 @@ _HOUR = 3_600
 
 
 def _clock(look: Look) -> Iterator[Said]:
-    newest = look.chain.newest()
+    yield clock(look.chain)
+
+
+def clock(reader: PoolReader) -> Said:
+    """This machine's clock, held against the newest block's."""
+    newest = reader.newest()
     ahead = int(time.time()) - newest.timestamp
     side = "ahead of" if ahead >= 0 else "behind"
     text = f"this machine is {abs(ahead)} s {side} block {newest.number}"
     fix = "let a time service (NTP) set the clock; if it does, the chain stands still"
     if abs(ahead) > CLOCK_FAIL:
-        yield fail(text, fix)
-    else:
-        yield warn(text, fix) if abs(ahead) > CLOCK_WARN else ok(text)
+        return fail(text, fix)
+    return warn(text, fix) if abs(ahead) > CLOCK_WARN else ok(text)
 
 
 # ---------------------------------------------------------------------- standing
@@ -124,38 +128,44 @@ def coins(wei: int) -> str:
 
 
 def _peers(look: Look) -> Iterator[Said]:
-    reader, config = look.chain, look.config
-    members = reader.members(reader.state()["last_announced"] + 1)
-    domain = Domain(reader.addresses.chain_id, reader.addresses.pool)
     try:
         own = look.address
     except SkippedError:
         own = ""
+    yield from members_at(look.chain, look.config.peers, own, "peers")
+
+
+def members_at(reader: PoolReader, urls: Sequence[str], own: str, field: str) -> Iterator[Said]:
+    """Which of the tournament's operators are at these addresses, which ``field`` of the
+    configuration lists; ``own`` is the one that asks, or empty."""
+    members = reader.members(reader.state()["last_announced"] + 1)
+    domain = Domain(reader.addresses.chain_id, reader.addresses.pool)
     met = {own}
-    peers = [Peer(url) for url in config.peers]
+    peers = [Peer(url) for url in urls]
     for peer, card in ask_all(peers, lambda peer: peer.read(_CARD, "/card", MAX_CARD)):
         if card is not None and is_genuine(card, domain, members):
             met.add(card.operator)
-        yield _peer(peer.url, card, own, card is None or is_genuine(card, domain, members))
+        genuine = card is None or is_genuine(card, domain, members)
+        yield _peer(peer.url, card, own, genuine, field)
     missing = [who for who in members if who not in met]
     if missing:
         yield warn(
             f"{len(missing)} of {len(members)} operators are at none of these addresses: "
             + ", ".join(missing),
-            "ask them for their addresses and add these to peers",
+            f"ask them for their addresses and add these to {field}",
         )
 
 
-def _peer(url: str, card: CardMessage | None, own: str, genuine: bool) -> Said:
+def _peer(url: str, card: CardMessage | None, own: str, genuine: bool, field: str) -> Said:
     if card is None:
         return warn(f"{url} shows no card", "see whether it runs, and the address")
     if not genuine:
         return fail(
             f"{url} shows a card that no operator of this tournament signed",
-            "correct its address in peers",
+            f"correct its address in {field}",
         )
     if card.operator == own:
-        return warn(f"{url} is this operator itself", "remove it from peers")
+        return warn(f"{url} is this operator itself", f"remove it from {field}")
     return ok(f"{url} is {card.operator}")
 
 

@@ -3,16 +3,32 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from oracle.chain.endpoint import host
 from oracle.chain.reader import PoolReader
 from oracle.chain.rpc import block, readable
 from oracle.errors import AssayError
-from oracle.operator.checks import Level, Look, Said, fail, ok, warn
-from oracle.operator.config import OperatorConfig
+from oracle.operator.checks import Level, Said, fail, ok, warn
+from oracle.operator.config import ChainSettings
 
 _ROUNDS_BACK = 20
+
+
+class _ChainUse(Protocol):
+    """A tournament, and how its chain is reached."""
+
+    @property
+    def chain(self) -> ChainSettings: ...
+    @property
+    def pool(self) -> str: ...
+    @property
+    def chain_id(self) -> int: ...
+
+
+class _Look(Protocol):
+    @property
+    def config(self) -> _ChainUse: ...
 
 
 @dataclass(slots=True)
@@ -35,7 +51,7 @@ class _Endpoint:
         self.trouble, self.fix = trouble, fix
 
 
-def endpoints(look: Look) -> Iterator[Said]:
+def endpoints(look: _Look) -> Iterator[Said]:
     """A line for each, then whether enough of them agree."""
     config = look.config
     looked = [_opened(url, config) for url in dict.fromkeys(config.chain.urls)]
@@ -55,7 +71,7 @@ def endpoints(look: Look) -> Iterator[Said]:
     yield together
 
 
-def _opened(url: str, config: OperatorConfig) -> _Endpoint:
+def _opened(url: str, config: _ChainUse) -> _Endpoint:
     one = _Endpoint(url)
     try:
         reader = PoolReader.open(url, config.pool, config.chain_id)
@@ -145,7 +161,7 @@ def _answer(one: _Endpoint, number: int) -> Any:
         return None
 
 
-def _together(looked: Sequence[_Endpoint], config: OperatorConfig) -> Said:
+def _together(looked: Sequence[_Endpoint], config: _ChainUse) -> Said:
     usable, agree = sum(one.usable for one in looked), config.chain.agree
     text = f"{usable} of {len(looked)} can be used, {agree} must agree"
     if not usable or (usable < agree and not config.chain.solo):

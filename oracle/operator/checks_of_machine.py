@@ -37,14 +37,15 @@ def _key(look: Look) -> Iterator[Said]:
         yield warn("no [signer]: a dry run, nothing is signed or sent")
         return
     yield ok(signer.address)
-    yield from _private(_key_files(look.config.signer))
+    yield from private(key_files(look.config.signer))
     announce = look.config.announce
     if announce is not None:
         yield ok(f"{announce.signer.open().address} announces rounds")
-        yield from _private(_key_files(announce.signer))
+        yield from private(key_files(announce.signer))
 
 
-def _key_files(settings: SignerSettings | None) -> list[Path]:
+def key_files(settings: SignerSettings | None) -> list[Path]:
+    """Files on this machine that a key is in, or opened with."""
     match settings:
         case KeystoreSettings():
             return [settings.keystore, settings.password_file]
@@ -54,7 +55,8 @@ def _key_files(settings: SignerSettings | None) -> list[Path]:
             return []
 
 
-def _private(paths: Sequence[Path]) -> Iterator[Said]:
+def private(paths: Sequence[Path]) -> Iterator[Said]:
+    """A warning for each file that others may read."""
     for path in paths:
         if path.exists() and path.stat().st_mode & _OTHERS_MAY:
             yield warn(f"{path} may be read by others", f"run: chmod 600 {path}")
@@ -62,7 +64,7 @@ def _private(paths: Sequence[Path]) -> Iterator[Said]:
 
 def _identity(look: Look) -> Iterator[Said]:
     yield ok(look.identity.recipient)
-    yield from _private([look.config.identity])
+    yield from private([look.config.identity])
 
 
 # ---------------------------------------------------------------------- database
@@ -97,21 +99,25 @@ def _database(look: Look) -> Iterator[Said]:
 def _disk(look: Look) -> Iterator[Said]:
     seen = set()
     for folder in (look.config.home, look.config.artefacts):
-        there = _there(folder)
+        there = first_there(folder)
         device = there.stat().st_dev
         if device in seen:
             continue
         seen.add(device)
-        free = shutil.disk_usage(there).free
-        text = f"{free / _GB:.1f} GB are free at {there}"
-        fix = "make room, or move `home` to a larger disk; nothing is deleted with time"
-        if free < TOO_FEW_BYTES:
-            yield fail(text, fix)
-        else:
-            yield warn(text, fix) if free < FEW_BYTES else ok(text)
+        yield free_space(there)
 
 
-def _there(folder: Path) -> Path:
+def free_space(there: Path) -> Said:
+    """Of the disk that a folder is on."""
+    free = shutil.disk_usage(there).free
+    text = f"{free / _GB:.1f} GB are free at {there}"
+    fix = "make room, or move `home` to a larger disk; nothing is deleted with time"
+    if free < TOO_FEW_BYTES:
+        return fail(text, fix)
+    return warn(text, fix) if free < FEW_BYTES else ok(text)
+
+
+def first_there(folder: Path) -> Path:
     """The folder, or the first one above it that is there."""
     return next(path for path in (folder, *folder.resolve().parents) if path.exists())
 
@@ -119,23 +125,24 @@ def _there(folder: Path) -> Path:
 def _folders(look: Look) -> Iterator[Said]:
     config = look.config
     for name, folder in (("home", config.home), ("artefacts", config.artefacts)):
-        problem = _written(_there(folder))
+        problem = not_written(first_there(folder))
         if problem:
             yield fail(f"cannot write to {folder} ({name}): {problem}", "see its owner and rights")
         else:
             yield ok(f"{name}: {folder}")
-    if not config.data.is_dir():
-        yield fail(
-            f"there is no data folder {config.data}",
-            "name the provider's folder with `data`, or make an empty one",
-        )
-    elif not os.access(config.data, os.R_OK | os.X_OK):
-        yield fail(f"{config.data} cannot be read", "see its owner and rights")
-    else:
-        yield ok(f"data: {config.data}")
+    yield readable_folder("data", config.data, "name the provider's folder with `data`")
 
 
-def _written(folder: Path) -> str:
+def readable_folder(name: str, folder: Path, fix: str) -> Said:
+    """Whether a folder that others fill is there; ``fix`` says how to name it."""
+    if not folder.is_dir():
+        return fail(f"there is no {name} folder {folder}", f"{fix}, or make an empty one")
+    if not os.access(folder, os.R_OK | os.X_OK):
+        return fail(f"{folder} cannot be read", "see its owner and rights")
+    return ok(f"{name}: {folder}")
+
+
+def not_written(folder: Path) -> str:
     """Why a file cannot be written there, empty if it can."""
     try:
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".check-") as file:

@@ -5,8 +5,7 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, TypeVar
@@ -16,8 +15,10 @@ from pydantic import BaseModel, ValidationError
 
 from oracle.chain.signing import Signer, sign
 from oracle.errors import AssayError, InputError, RefusedError, UnreachableError
+from oracle.operator.asking import Patience, ask_all
 from oracle.operator.bounded import PLAIN, BoundsError, Pace, bounded_body
 from oracle.operator.cards import is_genuine
+from oracle.operator.known_cards import KnownCards
 from oracle.operator.wrapping import MAX_BYTES
 from oracle.settlement.receipts import SignedReceipt
 from oracle.settlement.submitters import SubmissionKey, delegated
@@ -63,6 +64,14 @@ class Sent:
         )
 
 
+class TooFewError(RefusedError):
+    """Some operators have the file now, fewer than must: ``sent`` has their receipts."""
+
+    def __init__(self, sent: Sent, message: str, fix: str) -> None:
+        super().__init__(message, fix)
+        self.sent = sent
+
+
 def submit(
     raw: bytes,
     round_number: int,
@@ -75,6 +84,9 @@ def submit(
     times: range,
     recipient: str = "",
     allowed: tuple[SubmissionKey, bytes] | None = None,
+    cards: KnownCards | None = None,
+    sequence: int | None = None,
+    patience: float | None = None,
 ) -> Sent:
     """Sends ``raw`` to every operator; raises unless ``needed`` of them sign a receipt.
 
@@ -86,16 +98,22 @@ def submit(
     recipient of the owner's, to whom the file is sealed where a round is not disclosed to all.
 
     ``owner`` signs; if it is not the model's owner but a key of his, ``allowed`` is what he signed
-    for it, and his signature.
+    for it, and his signature. ``cards`` are those of earlier files; without them operators are
+    asked. Of a model's files the one with the highest ``sequence`` counts: the time in
+    milliseconds, by default now. All are waited for; with ``patience`` the others for so many
+    seconds once ``needed`` have signed, and sending to them goes on behind.
     """
     if recipient and not is_recipient(recipient):
         raise InputError("the recipient is not an age recipient (age1...)", "see age-keygen")
-    sequence = time.time_ns() // 1_000_000
+    sequence = time.time_ns() // 1_000_000 if sequence is None else sequence
     key = Submission(round_number, model, hashlib.sha256(raw).digest(), sequence)
     signature = sign(owner, key, domain)
     if allowed is not None:
         signature = delegated(signature, *allowed)
-    body, urls, failures = _sealed(payload(raw, recipient), operators, domain, signers)
+    cards = cards or KnownCards()
+    waits = None if patience is None else Patience(needed, patience)
+    sealed = payload(raw, recipient)
+    body, urls, failures = _sealed(sealed, operators, domain, signers, cards, waits)
     parameters = {
         "round": key.round,
         "model": key.model,
@@ -115,7 +133,9 @@ def submit(
             )
         return receipt
 
-    answers, refusals = _of_all(urls, send)
+    answers, refusals = ask_all(urls, send, waits)
+    for url in refusals:
+        cards.forget(url)
     receipts, repeated = _by_operator(answers)
     sent = Sent(key, signature, receipts, {**failures, **refusals, **repeated})
     if len(receipts) < needed:
@@ -140,7 +160,8 @@ def _too_few(sent: Sent, needed: int) -> AssayError:
     url, error = next(iter(sent.failures.items()), ("", None))
     if not sent.receipts and error:
         return error
-    return RefusedError(
+    return TooFewError(
+        sent,
         f"{len(sent.receipts)} operators took the file, {needed} must"
         + (f"; {url}: {error.message}" if error else ""),
         "send it again, to more of the operators, before the round closes",
@@ -162,10 +183,10 @@ def put_targets(
     """
     targets = Targets(round_number, hashlib.sha256(raw).digest(), release_at)
     signature = sign(provider, targets, domain)
-    body, urls, failures = _sealed(raw, operators, domain, signers)
+    body, urls, failures = _sealed(raw, operators, domain, signers, KnownCards())
     parameters = {"release_at": release_at, "signature": "0x" + signature.hex()}
     path = f"/rounds/{round_number}/targets"
-    taken, refusals = _of_all(urls, lambda u: _post(u, path, parameters, body, TargetsMessage))
+    taken, refusals = ask_all(urls, lambda u: _post(u, path, parameters, body, TargetsMessage))
     failures.update(refusals)
     if not taken:
         raise next(iter(failures.values()))
@@ -183,7 +204,7 @@ def vaults(
             return None
         return _parsed(url, answer, httpx.codes.OK, TargetsMessage)
 
-    return _of_all(operators, look)
+    return ask_all(operators, look)
 
 
 def history(
@@ -215,43 +236,39 @@ def history(
 
 
 def _sealed(
-    raw: bytes, operators: Sequence[str], domain: Domain, signers: Collection[str]
+    raw: bytes,
+    operators: Sequence[str],
+    domain: Domain,
+    signers: Collection[str],
+    known: KnownCards,
+    patience: Patience | None = None,
 ) -> tuple[bytes, list[str], dict[str, AssayError]]:
     """``raw`` encrypted to the operators with a genuine card, their URLs, and the others' faults.
 
     Raises the first fault if there is no such operator.
     """
 
-    def card(url: str) -> CardMessage:
+    def ask(url: str) -> CardMessage:
         found = _parsed(url, _request(url, "GET", "/card"), httpx.codes.OK, CardMessage)
         if not is_genuine(found, domain, signers):
             raise UnreachableError(f"{url} shows a card that no operator of the round signed")
         return found
 
+    def card(url: str) -> CardMessage:
+        found = known.get(url, ask)
+        if found.operator in signers:
+            return found
+        known.forget(url)  # one of an earlier round
+        return known.get(url, ask)
+
     if not operators:
         raise InputError("no operator named", "pass --operator http://...")
     if len(raw) > MAX_BYTES:
         raise InputError(f"the file is larger than {MAX_BYTES} bytes")
-    cards, failures = _of_all(operators, card)
+    cards, failures = ask_all(operators, card, patience)
     if not cards:
         raise next(iter(failures.values()))
     return seal(raw, (c.recipient for c in cards.values())), list(cards), failures
-
-
-def _of_all(
-    urls: Sequence[str], ask: Callable[[str], _T]
-) -> tuple[dict[str, _T], dict[str, AssayError]]:
-    """Answers and errors by URL; all are asked at the same time."""
-    answers: dict[str, _T] = {}
-    failures: dict[str, AssayError] = {}
-    with ThreadPoolExecutor(max_workers=max(1, len(urls))) as pool:
-        asked = {url: pool.submit(ask, url) for url in urls}
-    for url, asking in asked.items():
-        try:
-            answers[url] = asking.result()
-        except AssayError as error:
-            failures[url] = error
-    return answers, failures
 
 
 def _post(url: str, path: str, parameters: Mapping[str, Any], body: bytes, kind: type[_M]) -> _M:

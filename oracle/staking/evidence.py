@@ -24,8 +24,9 @@ from oracle.store.artefacts import ArtefactError
 from oracle.store.database import Database
 
 _BATCHES = "outputs/batches.json"
-_REMEMBERED = 64
-"""Rounds whose batches are kept in memory, each at most a few hundred kilobytes."""
+_REMEMBERED = 128
+"""Rounds whose batches are kept in memory, each at most a few hundred kilobytes: more than one
+answer shows."""
 
 
 @dataclass(frozen=True, slots=True)

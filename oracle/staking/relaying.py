@@ -13,12 +13,15 @@ from oracle.chain.drafts import encoded
 from oracle.chain.outbox import PendingError
 from oracle.chain.signed import SignedMandate, signature_of
 from oracle.errors import AssayError, InputError, RefusedError
+from oracle.records.models import Models
 from oracle.records.rows import ModelRow
+from oracle.records.stakes import Stakes
 from oracle.settlement.intents import ALL_WEI, StakeMandate
 from oracle.settlement.typed_data import recover
 from oracle.settlement.units import WEI_PER_UNIT
 from oracle.staking.allowed import mandate_for, require_tokens
 from oracle.staking.desk import StakeDesk, asked_for
+from oracle.staking.held import require_held
 from oracle.staking.mandates import Mandates
 from oracle.staking.requests import Requests
 from oracle.staking.rows import Caller, Relayed, Status, StoredMandate
@@ -27,8 +30,16 @@ from oracle.store.database import Database
 _DAY = 86_400
 MOST_MODELS = 64
 """That a mandate holds."""
+MOST_A_ROUND = 8
+"""Requests that are sent for a model and a round."""
 _LONGEST_DAYS = 3_650
 _log = logging.getLogger("assay.staking")
+
+
+class TooManyChangesError(RefusedError):
+    """The server has paid for enough."""
+
+    code = "too_many"
 
 
 @dataclass(frozen=True)
@@ -121,7 +132,17 @@ class Staking:
                 "the mandate is not signed by this account's wallet",
                 "sign it with the wallet that you sign in with",
             )
-        return self.mandates.keep(tournament, signed, int(self.clock()))
+        self._require_his(tournament, mandate)
+        return self.mandates.keep(tournament, signed, int(self.clock()), desk.now())
+
+    def _require_his(self, tournament: int, mandate: StakeMandate) -> None:
+        """Whoever has no model here has nothing kept."""
+        known = Models(self.database).by_id(tournament, mandate.models)
+        if not any(row.owner.lower() == mandate.owner.lower() for row in known):
+            raise InputError(
+                "the mandate names no model of this account's",
+                "name your own; one that was just registered is known in a few minutes",
+            )
 
     # ------------------------------------------------------------------ requests
 
@@ -144,6 +165,10 @@ class Staking:
         given = self.mandates.of(tournament, model.owner)
         stored = mandate_for(desk, given, model.model, asked)
         require_tokens(desk, model.owner, model.model, asked)
+        known = Stakes(self.database).waiting(tournament, [model.model])
+        require_held(desk, model.model, asked, known)
+        target = desk.reader.target()
+        self._require_few(tournament, model.model, target)
         self.count(account.id)
         row = Relayed(
             id=str(uuid4()),
@@ -153,12 +178,20 @@ class Staking:
             action=asked.action,
             amount=amount,
             mandate=stored.hash,
-            round=desk.reader.target(),
+            round=target,
             transaction=None,
             status=Status.PENDING,
             requested_at=int(self.clock()),
         )
         return self._sent(desk, stored, row)
+
+    def _require_few(self, tournament: int, model: int, target: int) -> None:
+        """Requests of one round add up, so that nobody needs many."""
+        if self.requests.of_round(tournament, model, target) >= MOST_A_ROUND:
+            raise TooManyChangesError(
+                f"{MOST_A_ROUND} changes of this model were sent for round {target}",
+                "wait for the next round, or send the transactions yourself",
+            )
 
     def _sent(self, desk: StakeDesk, stored: StoredMandate, row: Relayed) -> Relayed:
         """The row as it stands once its transaction is in a block, or is waited for."""

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from oracle.records.asking import as_row, columns_of
 from oracle.records.schema.staking import relayed, transactions
@@ -29,6 +29,16 @@ class Requests:
     def of_model(self, tournament: int, model: int) -> list[Relayed]:
         """The newest first."""
         return self._where(relayed.c.tournament == tournament, relayed.c.model == model)
+
+    def of_round(self, tournament: int, model: int, number: int) -> int:
+        """How many were sent for a round, but for those that failed."""
+        query = select(func.count()).where(
+            relayed.c.tournament == tournament,
+            relayed.c.model == model,
+            relayed.c.round == number,
+            relayed.c.status != Status.FAILED,
+        )
+        return self._database.read(lambda c: c.execute(query).scalar_one())
 
     def open(self, tournament: int) -> list[Relayed]:
         """What may still change."""

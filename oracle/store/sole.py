@@ -133,11 +133,19 @@ class _Lock:
         try:
             self._session.execute(text("SELECT 1"))
         except SQLAlchemyError:
-            self.release()
+            self._lose()
             return False
         return True
 
     def release(self) -> None:
+        """Gives the lock back by its own word: the server ends a session some time after it is
+        closed, and whoever comes next would be refused until then."""
+        if self._session is not None:
+            with suppress(SQLAlchemyError):
+                self._session.execute(text("SELECT pg_advisory_unlock(:it)"), {"it": _RUNNING})
+        self._lose()
+
+    def _lose(self) -> None:
         _close(self._session)
         self._session = None
 

@@ -8,10 +8,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from clients import Call
 from eth_utils import keccak
 from played_rounds import History
 from server_world import HORIZON
+from webhook_receiver import Receiver
 
 from oracle.records.rows import model_uuid
 from oracle.settlement.batches import followers
@@ -23,17 +23,28 @@ Check = Callable[["Known", Any], object]
 
 @dataclass
 class Known:
-    """The history without the server. ``said``: what earlier calls returned, by method."""
+    """The history without the server. ``said``: what earlier calls returned, by method; ``sent``:
+    ids of submissions by their round. ``data``: the data set that the tournament publishes,
+    ``past``: predictions for its validation rows; ``receiver`` has the model's webhook."""
 
     history: History
     folder: Path
     token: str
     others: list["Known"] = field(default_factory=list)
     said: dict[str, Any] = field(default_factory=dict)
+    sent: dict[int, str] = field(default_factory=dict)
+    receiver: Receiver = field(default_factory=Receiver)
+    data: Path = Path()
+    past: str = "past.csv"
 
     @property
     def tournament(self) -> int:
         return self.history.world.reader.addresses.tournament
+
+    @property
+    def settled(self) -> list[int]:
+        """Numbers of the rounds that are settled, the oldest first."""
+        return sorted(self.history.world.results)
 
     @property
     def uuid(self) -> str:
@@ -60,23 +71,14 @@ class Known:
         return lane.stake if lane else 0
 
     def waiting(self, model: int) -> int:
-        """U that its open requests add to the lane."""
-        reader, number = self.history.world.reader, self.history.open
-        record = reader.queue(number, reader.newest().number).get(model)
-        if record is None:
-            return 0
-        after = self.stake(model) + record.deposit
-        return max(after - record.release, 0) - self.stake(model)
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A call and its ``check``, which raises where the value is another; ``expects_error``: the
-    part of its message that the call must end with instead."""
-
-    call: Callable[[Known], Call]
-    check: Check
-    expects_error: str = ""
+        """U that what waits for rounds' closes adds to the lane, in order of the rounds."""
+        reader, after = self.history.world.reader, self.stake(model)
+        newest = reader.newest().number
+        for number in range(reader.state(newest)["head"], self.history.open + 1):
+            record = reader.queue(number, newest).get(model)
+            if record is not None:
+                after = max(after + record.deposit - record.release, 0)
+        return after - self.stake(model)
 
 
 def moment(seconds: int) -> datetime:
@@ -111,7 +113,7 @@ def settled_at(known: Known, number: int) -> int | None:
 
 
 def _numbers(known: Known) -> list[int]:
-    return [known.history.open, *reversed(known.history.settled)]
+    return [known.history.open, *reversed(known.settled)]
 
 
 def _times(known: Known, number: int) -> dict[str, Any]:
@@ -262,8 +264,8 @@ def v3_open_round(known: Known, found: Any) -> None:
     closes = datetime.fromisoformat(found["closeTime"])
     equal((found["roundId"], found["state"]), (f"{known.tournament}-{number}", "OPEN"))
     equal((found["resolved"], closes), (False, moment(announced.closes)))
-    alpha = known.history.alpha  # nobody else has stake here
-    units = known.stake(alpha) + known.waiting(alpha)
+    models = range(known.history.world.reader.models())
+    units = sum(known.stake(model) + known.waiting(model) for model in models)
     equal((found["totalStaked"], found["merkleRoot"]), (nmr(units), None))
 
 
@@ -326,6 +328,26 @@ def kept(name: str) -> Check:
     return check
 
 
-def later(known: Known, found: Any) -> None:
-    """For methods that nothing is held against yet."""
-    raise AssertionError(f"nothing is known to hold {str(found)[:60]} against")
+def called(known: Known, found: Any) -> None:
+    """The webhook was called with the trigger that is told."""
+    trigger = found["data"]["triggerModelWebhook"]
+    body = known.receiver.bodies()[-1]
+    equal(
+        body,
+        {
+            "triggerId": trigger,
+            "modelId": known.uuid,
+            "modelName": "alpha",
+            "tournament": known.tournament,
+            "roundNumber": known.history.open,
+            "event": "asked",
+        },
+    )
+    known.said["trigger"] = trigger
+
+
+def triggered(known: Known, found: Any) -> None:
+    """The submission that was made for the trigger names it."""
+    [newest, *_] = found["data"]["submissions"]
+    equal(newest["triggerId"], known.said.get("trigger"), "triggerId")
+    equal(newest["round"], {"number": known.history.open, "tournament": known.tournament}, "round")

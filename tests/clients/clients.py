@@ -37,12 +37,13 @@ class Outcome:
 @dataclass(frozen=True)
 class Client:
     """numerapi under the interpreter ``python``, sending to ``url`` as the owner of ``token``: its
-    public id and secret, or None for nobody."""
+    public id and secret, or None for nobody. ``trigger``: the id of the call that it runs for."""
 
     python: Path
     url: str = ""
     token: tuple[str, str] | None = None
     folder: Path | None = None
+    trigger: str = ""
 
     def methods(self) -> tuple[str, dict[str, dict[str, list[str]]]]:
         """The installed version, and by class its methods with their parameters."""
@@ -82,7 +83,7 @@ class Client:
             capture_output=True,
             text=True,
             cwd=self.folder,
-            env=_plain(),
+            env={**_plain(), **({"TRIGGER_ID": self.trigger} if self.trigger else {})},
             check=False,
         )
         if done.returncode:
@@ -91,7 +92,7 @@ class Client:
 
 
 def _plain() -> dict[str, str]:
-    hidden = ("NUMERAI_PUBLIC_ID", "NUMERAI_SECRET_KEY", "PYTHONPATH")
+    hidden = ("NUMERAI_PUBLIC_ID", "NUMERAI_SECRET_KEY", "PYTHONPATH", "TRIGGER_ID")
     return {name: value for name, value in os.environ.items() if name not in hidden}
 
 

@@ -5,31 +5,37 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from os import utime
 from pathlib import Path
+from shutil import copytree
 
 from cases import Known
 from clients import Client, Outcome
 from commands import COMMANDS
+from examined_data import examined_data
 from played_rounds import NAMES
 from server_http import served
 from server_operators import SUBMITTER, serving_operators
 from server_stakes import relayer_config
 from sqlalchemy import func, select
-from steps import DATASET, DATASET_BYTES, PICKLE, TICKERS, UPLOAD, Step, groups, tickers
-from tournaments import three_tournaments
+from steps import PAST, PICKLE, TICKERS, UPLOAD, VERSION, Step, groups, tickers
+from tournaments import publish, three_tournaments
 from wallets import token_of
+from webhook_receiver import receiving
+from week import week
 
 from oracle.accounts.caller import ALL, Caller
 from oracle.chain.signed import sign_mandate
 from oracle.chain.signing import LocalSigner, sign
+from oracle.errors import AssayError
+from oracle.gateway.examining import examiner_of
 from oracle.gateway.intaking import datasets_of, intake_of
 from oracle.gateway.run import Server
 from oracle.gateway.staking import staking_of
 from oracle.records.schema.chain import tournaments
 from oracle.settlement.units import UNITS_PER_NMR
 
-_PATIENCE = 60.0
+_PATIENCE = 600.0
+"""Seconds until something is held to be stuck."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +60,30 @@ class Scene:
         world = self.known[8].history.world
         world.chain.finalize()
         wanted = world.reader.finalized().number
-        self._wait(lambda: self._block() >= wanted, "the server does not follow the chain")
+        self.wait(lambda: self._block() >= wanted, "the server does not follow the chain")
 
-    def publish(self) -> None:
+    def after(self, task: str) -> None:
+        """Waits until a run of the task that begins from now on has ended."""
+
+        def runs() -> float:
+            found = self.server.services.health.registry.get_sample_value(
+                "assay_server_task_runs_total", {"task": task, "outcome": "ok"}
+            )
+            return found or 0.0
+
+        before = runs()
+        self.wait(lambda: runs() >= before + 2, f"{task} does not go on")
+
+    def examined(self) -> None:
+        """Waits until no upload waits to be examined."""
+        examiner = self.server.services.part(examiner_of)
+        self.wait(lambda: examiner.next() is None, "uploads are not examined")
+
+    def published(self) -> None:
         """Waits until the data sets are published."""
         datasets = self.server.services.part(datasets_of)
         for number in self.known:
-            self._wait(lambda n=number: bool(datasets.list(n)), "no data set was published")
+            self.wait(lambda n=number: bool(datasets.list(n)), "no data set was published")
 
     def _block(self) -> int:
         """Up to which the tables of all tournaments follow the chain."""
@@ -68,7 +91,7 @@ class Scene:
         found = self.server.database.read(lambda connection: connection.execute(query).scalar())
         return int(found or 0)
 
-    def _wait(self, done: Callable[[], bool], otherwise: str) -> None:
+    def wait(self, done: Callable[[], bool], otherwise: str) -> None:
         until = time.monotonic() + _PATIENCE
         while not done():
             if time.monotonic() > until:
@@ -78,11 +101,15 @@ class Scene:
     def run(self, number: int, steps: Sequence[Step]) -> list[Result]:
         known = self.known[number]
         calls = [step.call(known) for step in steps]
-        outcomes = self.clients[number].call(calls)
-        return [
+        client = replace(self.clients[number], trigger=known.said.get("trigger", ""))
+        outcomes = client.call(calls)
+        found = [
             _result(str(call), known, step, outcome)
             for call, step, outcome in zip(calls, steps, outcomes, strict=True)
         ]
+        for one in found:
+            print(f"{one.name:<44} {one.wrong or 'equal'}", flush=True)
+        return found
 
 
 def _result(name: str, known: Known, step: Step, outcome: Outcome) -> Result:
@@ -93,6 +120,8 @@ def _result(name: str, known: Known, step: Step, outcome: Outcome) -> Result:
         step.check(known, outcome.value)
     except AssertionError as error:
         return Result(name, str(error))
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        return Result(name, f"not of the form that was expected: {error!r}")
     return Result(name, "")
 
 
@@ -102,22 +131,27 @@ def scene(root: Path) -> Iterator[Scene]:
     with ExitStack() as stack:
         (root / "chain").mkdir()
         played = stack.enter_context(three_tournaments(root / "chain"))
-        home, configs, folders = root / "home", [], {}
+        home, configs, folders, data = root / "home", [], {}, {}
+        examined = examined_data(root / "examined")
+        receiver = stack.enter_context(receiving())
         for number, (history, predictions) in played.items():
             operators = root / f"operators-{number}"
             operators.mkdir()
             running = stack.enter_context(serving_operators(history.world, operators))
             fields = running.config(home / str(number))
             configs += fields["tournaments"]
-            _publish(home / str(number) / "datasets", DATASET, DATASET_BYTES)
+            data[number] = home / str(number) / "datasets" / VERSION
+            copytree(examined.folder, data[number])
             if number == 11:
-                _publish(home / str(number) / "datasets", TICKERS, tickers())
+                publish(home / str(number) / "datasets", TICKERS, tickers())
             folders[number] = root / f"client-{number}"
             folders[number].mkdir()
             (folders[number] / UPLOAD).write_bytes(predictions)
+            (folders[number] / PAST).write_bytes(examined.raw)
             (folders[number] / PICKLE).write_bytes(b"\x80\x04N.")
         world = played[8][0].world
         changes = {**fields, **relayer_config(world, home), "tournaments": configs}
+        changes["webhooks"] = {"allow_private": True}
         server = stack.enter_context(served(world, "server.sqlite", home, **changes))
         for name in NAMES[:3]:
             server.services.models.say(name)
@@ -125,7 +159,10 @@ def scene(root: Path) -> Iterator[Scene]:
         account = server.services.accounts.people.met(wallet.address, 1)
         shown = token_of(server.services.accounts, account).removeprefix("Token ")
         public, _, secret = shown.partition("$")
-        known = {n: Known(played[n][0], folders[n], public) for n in played}
+        known = {
+            n: Known(played[n][0], folders[n], public, receiver=receiver, data=data[n], past=PAST)
+            for n in played
+        }
         for one in known.values():
             one.others = [other for other in known.values() if other is not one]
         clients = {
@@ -133,17 +170,10 @@ def scene(root: Path) -> Iterator[Scene]:
         }
         made = Scene(known, server, clients)
         made.catch_up()
-        made.publish()
+        made.published()
         for one in known.values():
             _allow(made, one, Caller(account, ALL))
         yield made
-
-
-def _publish(folder: Path, name: str, content: bytes) -> None:
-    path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    utime(path, (1, 1))
 
 
 def _allow(made: Scene, known: Known, caller: Caller) -> None:
@@ -179,9 +209,16 @@ def conformance(python: Path) -> tuple[list[Result], list[str]]:
         for number in made.known:
             for group in groups(number):
                 made.catch_up()
+                if group[0].method == "get_leaderboard":
+                    made.after("make boards")
+                made.examined()
                 results += made.run(number, group)
             if number == 8:
                 results += _commands(made.known[8], clients[8])
+        try:
+            results += week(made, 8)
+        except (AssayError, AssertionError, RuntimeError) as error:
+            results.append(Result("week", f"not played to its end: {error!r}"))
         _, classes = clients[8].methods()
         called = {result.name for result in results}
         every = {f"{api}.{method}" for api, methods in classes.items() for method in methods}

@@ -8,36 +8,46 @@ from server_world import HORIZON
 
 from oracle.settlement.units import UNITS_PER_NMR
 
-_PAID = {"corr": 0, "mmc": 1, "tc": 2}
+_SCORES = {8: ("corr", "mmc", "tc"), 11: ("alpha", "mpc"), 12: ("corr", "mmc")}
+"""What models of each tournament are told; folders may have more."""
 
 
-def _committed(known: Known, number: int) -> dict[str, int]:
-    """Scores of the model at 10^-9, from the folder."""
+def committed(known: Known, number: int) -> dict[int, dict[str, int]]:
+    """A round's scores at 10^-9 by model, from the folder."""
     text = known.history.world.results[number].files["outputs/scores.csv"].decode().splitlines()
-    [row] = [line for line in text[1:] if line.split(",")[0] == str(known.history.alpha)]
-    found = dict(zip(text[0].split(","), row.split(","), strict=True))
-    return {name: int(found[name]) for name in _PAID}
+    names = text[0].split(",")
+    rows = [dict(zip(names, map(int, line.split(",")), strict=True)) for line in text[1:]]
+    return {row["model"]: {name: row[name] for name in _SCORES[known.tournament]} for row in rows}
+
+
+def _mine(known: Known, number: int) -> dict[str, int]:
+    return committed(known, number)[known.history.alpha]
+
+
+def moved(known: Known, number: int, model: int) -> tuple[int, int]:
+    """A model's stake before the round was settled, and by how much that changed it, in U."""
+    [block] = {log["blockNumber"] for log in batches_of(known, number)}
+    reader = known.history.world.reader
+    before, after = (reader.pool_at(b).lanes.get(model) for b in (block - 1, block))
+    stake = before.stake if before else 0
+    return stake, (after.stake if after else 0) - stake
 
 
 def _moved(known: Known, number: int) -> tuple[int, int]:
-    """The model's stake before the round was settled, and by how much that changed it, in U."""
-    [block] = {log["blockNumber"] for log in batches_of(known, number)}
-    reader, alpha = known.history.world.reader, known.history.alpha
-    before = reader.pool_at(block - 1).lanes[alpha].stake
-    return before, reader.pool_at(block).lanes[alpha].stake - before
+    return moved(known, number, known.history.alpha)
 
 
 def scores(known: Known, found: Any) -> None:
     """Percentiles are held against ranks in the server's own tests."""
     expected = []
-    for number in reversed(known.history.settled):
+    for number in reversed(known.settled):
         announced = known.history.world.announced(number)
         due, over = announced.closes + HORIZON, settled_at(known, number)
-        for name, value in _committed(known, number).items():
+        for name, value in _mine(known, number).items():
             expected.append(
                 {
                     "roundId": f"{known.tournament}-{number}",
-                    "submissionId": None,
+                    "submissionId": known.sent.get(number),
                     "roundNumber": number,
                     "roundResolveTime": moment(over or due),
                     "roundScoreTime": moment(due),
@@ -55,14 +65,14 @@ def scores(known: Known, found: Any) -> None:
 
 
 def performances(known: Known, found: Any) -> None:
-    equal([one["roundNumber"] for one in found], list(reversed(known.history.settled)))
+    equal([one["roundNumber"] for one in found], list(reversed(known.settled)))
     for one in found:
         number = one["roundNumber"]
         stake, change = _moved(known, number)
         rows = one.get("submissionScores") or one["intraRoundSubmissionScores"]
         values = {row["displayName"]: row["value"] for row in rows}
-        committed = _committed(known, number)
-        equal(values, {name: value / 10**9 for name, value in committed.items()}, "values")
+        mine = _mine(known, number)
+        equal(values, {name: value / 10**9 for name, value in mine.items()}, "values")
         paid = sum((row["payoutSettled"] or Decimal(0) for row in rows), Decimal(0))
         equal(paid, Decimal(change) / UNITS_PER_NMR, "payoutSettled")
         equal({row["payoutPending"] for row in rows}, {None}, "payoutPending")
@@ -73,7 +83,7 @@ def performances(known: Known, found: Any) -> None:
 
 def payouts(known: Known, found: Any) -> None:
     expected = []
-    for number in reversed(known.history.settled):
+    for number in reversed(known.settled):
         announced = known.history.world.announced(number)
         change = Decimal(_moved(known, number)[1]) / UNITS_PER_NMR
         over = settled_at(known, number)

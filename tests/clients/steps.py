@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import board_cases
 import cases
+import examined_cases
 import pyarrow as pa
 import pyarrow.parquet as pq
 import score_cases
@@ -15,9 +17,10 @@ from cases import Check, Known, equal, kept, the
 from clients import Call
 
 APIS = {8: "NumerAPI", 11: "SignalsAPI", 12: "CryptoAPI"}
-UPLOAD, PICKLE, DATASET = "predictions.csv", "model.pkl", "v1.0/features.json"
-DATASET_BYTES = b'{"targets": ["target"]}'
-TICKERS = "signals/v1.0/live.parquet"
+UPLOAD, PICKLE, PAST = "predictions.csv", "model.pkl", "past.csv"
+VERSION = "v1.0"
+DATASET = f"{VERSION}/features.json"
+TICKERS = f"signals/{VERSION}/live.parquet"
 """Where the client looks for Signals' universe."""
 _BIO = "Ridge, mostly."
 _TOURNAMENTS = [
@@ -34,8 +37,8 @@ def tickers() -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """``arguments`` are worked out when it is its turn. ``error``: what the message says where the
-    call must end with one."""
+    """``arguments`` are worked out when it is its turn, all variables the model's id. ``error``:
+    what the message says where the call must end with one."""
 
     method: str
     arguments: dict[str, Any]
@@ -44,6 +47,8 @@ class Step:
 
     def call(self, known: Known) -> Call:
         found = {k: v(known) if callable(v) else v for k, v in self.arguments.items()}
+        if "variables" in found:
+            found["variables"] = dict.fromkeys(found["variables"], known.uuid)
         return Call(APIS[known.tournament], self.method, found)
 
 
@@ -52,7 +57,7 @@ def _alpha(known: Known) -> str:
 
 
 def _sent(known: Known) -> str:
-    return str(known.said["upload_predictions"])
+    return str(known.said.get("upload_predictions"))
 
 
 def _file(known: Known, name: str) -> bytes:
@@ -60,7 +65,8 @@ def _file(known: Known, name: str) -> bytes:
 
 
 def _names(known: Known, found: Any) -> None:
-    equal(found, [TICKERS, DATASET] if known.tournament == 11 else [DATASET])
+    names = {f"{VERSION}/{path.name}" for path in known.data.iterdir()}
+    equal(found, sorted(names | ({TICKERS} if known.tournament == 11 else set())))
 
 
 def _downloaded(known: Known, found: Any) -> None:
@@ -68,7 +74,7 @@ def _downloaded(known: Known, found: Any) -> None:
 
 
 def _data(known: Known, found: Any) -> None:
-    equal(_file(known, found), DATASET_BYTES, "content")
+    equal(_file(known, found), (known.data / "features.json").read_bytes(), "content")
 
 
 def _ids(known: Known, found: Any) -> None:
@@ -93,12 +99,27 @@ _ONE = {"model_id": _alpha}
 _STAKE = Step("stake_get", {"username": "alpha"}, cases.stake_value)
 
 
-def _first_round(known: Known) -> int:
-    return known.history.settled[0]
+def _first_round(known: Known) -> int | str:
+    """By its number alone where the first tournament is meant, which clients do not name."""
+    number = known.history.settled[0]
+    return number if known.tournament == 8 else f"{known.tournament}-{number}"
 
 
 def _open_round(known: Known) -> str:
     return f"{known.tournament}-{known.history.open}"
+
+
+def _examined(known: Known) -> str:
+    return str(known.said.get("upload_diagnostics"))
+
+
+def _hook(known: Known) -> str:
+    return f"{known.receiver.url}/{known.tournament}"
+
+
+_TRIGGER = "mutation ($modelId: String!) { triggerModelWebhook(modelId: $modelId) }"
+_TRIGGERED = """query ($modelId: String!) {
+  submissions(modelId: $modelId) { round { number tournament } triggerId insertedAt } }"""
 
 
 def _wallet(known: Known) -> str:
@@ -136,17 +157,32 @@ READING: Sequence[Step] = (
     Step("intra_round_scores", _ONE, score_cases.performances),
     Step("pending_model_payouts", {}, score_cases.payouts),
 )
-WAITING: Sequence[Step] = (
-    Step("get_leaderboard", {}, cases.later),
-    Step("get_account_leaderboard", {}, cases.later),
-    Step("daily_model_performances", {"username": "alpha"}, cases.later),
-    Step("pipeline_status", {}, cases.later),
-    Step("upload_diagnostics", {"file_path": UPLOAD, **_ONE}, cases.later),
-    Step("diagnostics", _ONE, cases.later),
+BOARDS: Sequence[Step] = (
+    Step("get_leaderboard", {}, board_cases.leaderboard),
+    Step("get_account_leaderboard", {}, board_cases.accounts),
+    Step("daily_model_performances", {"username": "alpha"}, board_cases.standings),
+    Step("pipeline_status", {"date": board_cases.date_of_scores}, board_cases.pipeline),
+    Step("upload_diagnostics", {"file_path": PAST, **_ONE}, kept("upload_diagnostics")),
 )
-"""What the server refuses to answer as long as the part behind it is not there."""
+EXAMINED: Sequence[Step] = (
+    Step("diagnostics", _ONE, examined_cases.diagnostics),
+    Step("diagnostics", {**_ONE, "diagnostics_id": _examined}, examined_cases.diagnostics),
+)
+WEBHOOK: Sequence[Step] = (
+    Step("set_submission_webhook", {**_ONE, "webhook": _hook}, the(True)),
+    Step(
+        "raw_query",
+        {"query": _TRIGGER, "variables": {"modelId": None}, "authorization": True},
+        cases.called,
+    ),
+)
 
 SENT: Sequence[Step] = (
+    Step(
+        "raw_query",
+        {"query": _TRIGGERED, "variables": {"modelId": None}, "authorization": True},
+        cases.triggered,
+    ),
     Step("submission_ids", _ONE, _ids),
     Step("get_submission_filenames", _ONE, _filenames),
     Step("download_submission", {"submission_id": _sent, "dest_path": "back.csv"}, _downloaded),
@@ -163,7 +199,7 @@ EDITING: Sequence[Step] = (
     Step("stake_get", {"username": "alpha"}, the(None)),
     Step("set_bio", {**_ONE, "bio": _BIO}, _bio),
     Step("set_link", {**_ONE, "link_text": "mine", "link": "https://a.example/"}, the(True)),
-    Step("set_submission_webhook", {**_ONE, "webhook": "https://hooks.example/a"}, the(True)),
+    Step("set_submission_webhook", {**_ONE, "webhook": ""}, the(True)),
     Step("public_user_profile", {"username": "alpha"}, cases.profile),
     Step("model_upload", {"file_path": PICKLE, **_ONE}, kept("model_upload")),
     Step("model_upload_data_versions", {}, the({})),
@@ -174,7 +210,9 @@ _NINE = Step("stake_get", {"username": "alpha"}, lambda _, found: equal(str(foun
 
 GROUPS: Sequence[Sequence[Step]] = (
     READING,
-    WAITING,
+    BOARDS,
+    EXAMINED,
+    WEBHOOK,
     (Step("upload_predictions", {"file_path": UPLOAD, **_ONE}, kept("upload_predictions")),),
     SENT,
     (Step("stake_increase", {"nmr": "1.25", **_ONE}, cases.changed("increase", "1.25")),),
@@ -194,27 +232,23 @@ GROUPS: Sequence[Sequence[Step]] = (
     EDITING,
 )
 
-_PLAYED = frozenset({"v3_stake_round", "v3_stake_claim"})
-_CLASSIC = frozenset(
-    {"get_competitions", "get_submission_filenames", "stake_set", "daily_model_performances"}
-)
-"""Methods of the first class alone; the second has the last of them too."""
+_CLASSIC = frozenset({"get_competitions", "get_submission_filenames", "stake_set"})
+"""Methods of the first class alone; the third lacks ``daily_model_performances`` too."""
 
 
 def groups(tournament: int) -> list[list[Step]]:
-    """Steps of a tournament's class. Those of rounds that are over need the first one's history."""
-    if tournament == 8:
-        return [list(group) for group in GROUPS]
-    left_out = _PLAYED | (_CLASSIC - {"daily_model_performances"} if tournament == 11 else _CLASSIC)
-    found = [[step for step in group if step.method not in left_out] for group in GROUPS]
-    nine = [group for group in found if group and group[0].check is _NINE.check]
-    found = [group for group in found if group and group not in nine]
+    """Steps of a tournament's class."""
+    left_out = {8: frozenset(), 11: _CLASSIC, 12: _CLASSIC | {"daily_model_performances"}}
+    found = [[one for one in group if one.method not in left_out[tournament]] for group in GROUPS]
+    if tournament != 8:
+        found = [group for group in found if group and group[0].check is not _NINE.check]
     not_yet = {"round_id": _open_round, **_ONE, "staker": _wallet}
-    found.append(
+    found.insert(
+        5,
         [
             Step("v3_stake_round", {"round_id": _open_round}, cases.v3_open_round),
-            Step("v3_stake_claim", not_yet, cases.later, error="is not settled yet"),
-        ]
+            Step("v3_stake_claim", not_yet, cases.the(None), error="is not settled yet"),
+        ],
     )
     if tournament == 11:
         found.append([Step("ticker_universe", {}, the(["AAPL US", "MSFT US"]))])

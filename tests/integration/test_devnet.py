@@ -11,6 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from anvil import run_ape
 from local_machine import free_base_port, processes_naming
@@ -94,7 +95,26 @@ def test_status__all_processes_run(assay):
     shown = assay.ok("devnet", "status")
     assert shown["stopped"] == []
     operators = {f"operator-{number}" for number in range(1, 5)}
-    assert set(shown["running"]) == {"chain", "root-chain", "relayer"} | operators
+    assert set(shown["running"]) == {"chain", "root-chain", "relayer", "server"} | operators
+
+
+def test_server__started_with_the_devnet__follows_its_chain(assay):
+    url = load(assay.home / "devnet" / "topology.json").required_server().url
+    deadline = time.monotonic() + 60
+    while httpx.get(f"{url}/readyz").status_code != 200:
+        assert time.monotonic() < deadline, assay.ok("devnet", "logs", "server")
+        time.sleep(0.2)
+    shown = httpx.get(f"{url}/v1/tournaments/8/chain").json()
+    assert (shown["chain_id"], shown["relayer"]) == (731371, dev_account(61).address)
+    assert shown["followed"] is not None
+
+
+def test_logs__process_by_its_name__the_end_of_its_log(assay):
+    shown = assay.ok("devnet", "logs", "server", "--lines", "1")
+    assert len(shown["lines"]) == 1
+    assert Path(shown["log"]).read_text().splitlines()[-1] == shown["lines"][0]
+    code, message = assay.refused("devnet", "logs", "nobody")
+    assert (code, message) == (3, "there is no process 'nobody' in this devnet")
 
 
 # ---------------------------------------------------------------------- two chains

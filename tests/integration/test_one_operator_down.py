@@ -8,6 +8,7 @@ from rich.console import Console
 
 from oracle.datasets.dataset import Dataset
 from oracle.demo.play import Demo, Options
+from oracle.demo.rounds import Round
 from oracle.devnet.folder import only_one
 from oracle.devnet.topology import load
 from oracle.verification.verify import verify
@@ -18,11 +19,9 @@ pytestmark = [pytest.mark.chain, pytest.mark.slow, pytest.mark.xdist_group("one-
 class OneDown(Demo):
     """The demo's round; the last operator dies before the targets arrive."""
 
-    def _resolve(self, dataset: Dataset) -> None:
-        victim = self.devnet.processes.running()[-1]
-        assert victim.name == "operator-4"
-        self.devnet.processes.forget(victim.name, signal.SIGKILL)
-        super()._resolve(dataset)
+    def resolve(self, first: Round, dataset: Dataset) -> None:
+        self.devnet.processes.forget("operator-4", signal.SIGKILL)
+        super().resolve(first, dataset)
 
 
 def test_round__one_operator_killed__is_committed_settled_and_verified(tmp_path):

@@ -16,6 +16,7 @@ from oracle.chain.rpc import connect
 from oracle.cli.demo_page import show
 from oracle.cli.output import Output
 from oracle.evaluation.published import inputs_of, read_batches
+from oracle.participant.client import Client
 from oracle.settlement.manifest import TARGETS
 from oracle.settlement.payout import Coefficients, change
 from oracle.settlement.reference import RoundTerms
@@ -215,9 +216,49 @@ def test_demo__pool__takes_the_bridges_token_and_burns_into_its_vault(played):
 
 
 def test_demo_page__last_line__is_of_the_supply(played, capsys):
-    result = show(played.story, played.demo, Output(as_json=False), keep=False)
+    result = show(played.story, played.demo, Output(as_json=False), serve=False)
     closing = played.story.closing
     last = capsys.readouterr().out.strip().splitlines()[-1]
     assert last.startswith("ok root totalSupply of NMR fell by ")
     assert f"fell by {nmr_of(closing.fell)}: exactly the sum of burns (round " in last
     assert result["bridge"]["supply on the root chain before"] == "11000000"
+
+
+# ---------------------------------------------------------------------- the tournament server
+
+
+@pytest.fixture(scope="module")
+def server(played):
+    """As who did not sign in."""
+    return Client(played.demo.options.topology.required_server().url)
+
+
+def test_demo__read_back_from_the_server__as_many_values_as_there_are(played):
+    text = read_file(played.story.artefacts, "outputs/scores.csv").decode()
+    scored, models = len(text.splitlines()) - 1, len(played.story.players)
+    compared = played.story.compared
+    assert compared["scores"] == scored * 3 > 0
+    assert compared["stakes"] == compared["places of the leaderboard"] == models
+    assert compared["published files"] >= 8  # those, and what the server makes of past rounds
+
+
+def test_demo__at_the_server__models_have_the_names_that_owners_said(played, server):
+    shown = server.pages("/v1/tournaments/8/models")
+    assert {m["number"]: m["name"] for m in shown} == {
+        player.model: player.name for player in played.story.players
+    }
+
+
+def test_demo__submissions__by_the_servers_key_with_the_owners_word(played):
+    """Operators took them on a signature of the server's submitter, which the owner had allowed."""
+    listed = json.loads(read_file(played.story.artefacts, "inputs/submissions.json"))
+    delegated = 2 * (65 + 65 + 4 + 4) + len("0x")
+    assert {len(entry["signature"]) for entry in listed["accepted"]} == {delegated}
+
+
+def test_demo__server__refused_file_is_in_its_owners_history(played):
+    broken = next(p for p in played.story.players if p.refusal)
+    visitors = played.demo.visitors
+    path = f"/v1/models/{visitors.models[broken.model]}/submissions"
+    [refused] = visitors.clients[broken.staker].get(path)
+    assert (refused["status"], refused["reason"]) == ("refused", broken.refusal)

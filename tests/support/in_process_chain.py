@@ -7,8 +7,10 @@ still between blocks: whoever mines says what time it is.
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -187,7 +189,7 @@ class InProcessChain:
             data=data,
             access_list=(),
         )
-        with vm.in_costless_state() as state:
+        with _at_rest(vm) as state:
             computation = state.apply_transaction(SpoofTransaction(unsigned, from_=sender))
         if computation.is_error:
             raise Reverted(bytes(computation.output))
@@ -331,3 +333,17 @@ class InProcessChain:
         self._numbers[block.header.hash] = number
         for index, mined in enumerate(block.mined):
             self._places[mined.transaction.hash] = (number, index)
+
+
+@contextmanager
+def _at_rest(vm: Any) -> Iterator[Any]:
+    """``vm.in_costless_state()`` one second after its block. py-evm takes the time from this
+    machine's clock once that is past the block's, as it is where tests wait for the machine."""
+    header = vm.get_header()
+    made = vm.create_header_from_parent(header, coinbase=header.coinbase)
+    free = made.copy(base_fee_per_gas=0, timestamp=header.timestamp + 1)
+    before = chain((header.hash,), vm.previous_hashes)
+    state = vm.build_state(vm.chaindb.db, free, vm.chain_context, before)
+    snapshot = state.snapshot()
+    yield state
+    state.revert(snapshot)

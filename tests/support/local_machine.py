@@ -5,17 +5,18 @@ import socket
 
 import psutil
 
-_PORTS = 10
+_PORTS = (*range(10), 40)
+"""Behind a base port; the last one is the tournament server's."""
 
 
 def free_base_port() -> int:
-    """First of ten ports in a row that nothing listens on."""
+    """First of ten ports in a row that nothing listens on, with the one of a devnet's server."""
     for _ in range(100):
         base = random.randrange(20_000, 28_000)
         sockets = []
         try:
-            for port in range(base, base + _PORTS):
-                sockets.append(socket.create_server(("127.0.0.1", port)))
+            for place in _PORTS:
+                sockets.append(socket.create_server(("127.0.0.1", base + place)))
             return base
         except OSError:
             continue

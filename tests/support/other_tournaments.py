@@ -79,3 +79,15 @@ class ProviderFiles:
         if not rules.need_all_ids:
             lines.append("DELISTED,0.5")
         return "\n".join([f"{column},{rules.prediction_columns[0]}", *lines, ""]).encode()
+
+    def predictions(self, skill: int) -> bytes:
+        """A submission; the higher ``skill``, the more of the target is in it."""
+        noise = np.random.default_rng(skill).integers(0, SCALE, len(self.ids))
+        return self.file((noise * 9 + self.target * skill) // (9 + skill), skill)
+
+
+def provider_files(tournament: int, number: int, rows: int = 160) -> ProviderFiles:
+    """Those of a round, for a world of that tournament."""
+    dice = np.random.default_rng(1_000 * tournament + number)
+    ids = tuple(f"T{row:04d}" for row in range(rows))
+    return ProviderFiles(tournament, ids, dice.permutation(rows) % 5 * (SCALE // 4))

@@ -33,13 +33,20 @@ def served(world: ServerWorld, where: str, home: Path, **changes: Any) -> Iterat
 
     with patch.object(run, "open_reader", reader):
         server = run.Server(world.config(where, home, port=port, url=url, **changes))
+    with answering(server, port):
+        yield server
+
+
+@contextmanager
+def answering(server: run.Server, port: int) -> Iterator[uvicorn.Server]:
+    """The server at work, HTTP and tasks; closed afterwards. Its HTTP can be ended before."""
     http = uvicorn.Server(settings(server.app, server.services))
     with socket.create_server(("127.0.0.1", port)) as listener:
         serving = threading.Thread(target=http.run, kwargs={"sockets": [listener]})
         server.runner.start()
         serving.start()
         try:
-            yield server
+            yield http
         finally:
             http.should_exit = True
             serving.join()

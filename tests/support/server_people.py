@@ -19,27 +19,28 @@ class Person:
         self.world, self.serving = world, serving
         self.wallet = world.owner(model)
         self.caller = caller(serving, self.wallet)
-        [self.model] = serving.services.models.by_id(EIGHT, [model])
+        self.number = world.reader.addresses.tournament
+        [self.model] = serving.services.models.by_id(self.number, [model])
 
     @property
     def intake(self) -> Intake:
         return self.serving.services.part(intake_of)
 
     def put(self, raw: bytes, filename: str = "predictions.csv") -> UploadAuth:
-        made = self.intake.authorize(self.caller, EIGHT, self.model, filename)
+        made = self.intake.authorize(self.caller, self.number, self.model, filename)
         answer = self.serving.client.put(made.url, content=raw)
         assert answer.status_code == 200, answer.text
         assert answer.json() == {"sha256": hashlib.sha256(raw).hexdigest(), "size": len(raw)}
         return made
 
     def create(self, filename: str, **more: object) -> Submission:
-        return self.intake.create(self.caller, EIGHT, self.model, filename, **more)
+        return self.intake.create(self.caller, self.number, self.model, filename, **more)
 
     def send(self, raw: bytes) -> Submission:
         return self.create(self.put(raw).filename)
 
     def history(self) -> list[Submission]:
-        return self.intake.submissions([self.model])
+        return self.intake.submissions(self.caller, [self.model])
 
 
 def next_round(world: ServerWorld, serving: Serving) -> int:

@@ -3,9 +3,10 @@ server on it: the very application that serves its HTTP, over a real database.""
 
 import hashlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -15,6 +16,7 @@ from eth_account.signers.local import LocalAccount
 from eth_utils import keccak
 from in_process_chain import InProcessChain
 from in_process_tournament import connected, deploy, start_chain
+from other_tournaments import CLASSIC, of_tournament, provider_files
 from short_times import short_topology
 from starlette.testclient import TestClient
 
@@ -99,7 +101,9 @@ class Sent:
 
 @dataclass
 class ServerWorld:
-    """``sent`` by round; ``results`` by round, of those that were committed."""
+    """``sent`` by round; ``results`` by round, of those that were committed; ``horizon`` of the
+    rounds to be announced; ``make_files`` gives what the provider publishes for one, in the
+    tournament's forms."""
 
     root: Path
     chain: InProcessChain
@@ -110,6 +114,8 @@ class ServerWorld:
     sent: dict[int, list[Sent]] = field(default_factory=dict)
     files: dict[int, RoundFiles] = field(default_factory=dict)
     results: dict[int, Evaluation] = field(default_factory=dict)
+    horizon: int = HORIZON
+    make_files: Callable[[int], Any] = RoundFiles
 
     @property
     def provider(self) -> Path:
@@ -178,8 +184,8 @@ class ServerWorld:
         number, now = self.reader.state()["last_announced"] + 1, self.now
         opens, closes = now + 10, now + TIMING.notice + window
         announcer = self.writer(dev_account(ANNOUNCER))
-        announcer.announce(number, opens, closes, HORIZON, MILLIONTH, bytes(32))
-        self.files[number] = files = RoundFiles(number)
+        announcer.announce(number, opens, closes, self.horizon, MILLIONTH, bytes(32))
+        self.files[number] = files = self.make_files(number)
         write_file(self.provider / str(number) / "universe.csv", files.universe)
         self.chain.advance_to(opens)
         return self.announced(number)
@@ -332,9 +338,13 @@ class Serving:
 
 
 @contextmanager
-def server_world(root: Path) -> Iterator[ServerWorld]:
+def server_world(
+    root: Path, timing: Timing = TIMING, number: int = CLASSIC
+) -> Iterator[ServerWorld]:
     """A tournament without rounds and models, and its chain; closed afterwards."""
-    topology = short_topology(TIMING, CLOCKS)
+    topology = short_topology(timing, CLOCKS)
+    if number != CLASSIC:
+        topology = of_tournament(topology, number)
     chain = start_chain(root, topology.chain.chain_id, int(time.time()))
     try:
         web3 = connected(chain)
@@ -346,6 +356,7 @@ def server_world(root: Path) -> Iterator[ServerWorld]:
             reader=PoolReader(web3, URL, pool),
             operators=[dev_account(one.account) for one in topology.operators],
             stakers=[dev_account(index) for index in range(first, first + min(count, 3))],
+            make_files=RoundFiles if number == CLASSIC else partial(provider_files, number),
         )
     finally:
         chain.close()

@@ -291,7 +291,7 @@ def test_broken_link__to_nothing__named(target: str) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "leaderboard",
+        "wallet",
         "stake",
         "stake nope",
         "stake show",
@@ -322,6 +322,6 @@ def test_command_lines__document__all_found(tmp_path: Path) -> None:
     assert command_lines(document) == [["demo"], ["round", "list"]]
 
 
-@pytest.mark.parametrize("words", ["leaderboard", "stake nope"])
+@pytest.mark.parametrize("words", ["wallet", "stake nope"])
 def test_names_no_command__absent__found(words: str) -> None:
     assert names_no_command(words.split())

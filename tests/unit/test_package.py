@@ -24,7 +24,7 @@ HEAVY = ("ape", "vyper", "boa", "pyrevm", "lightgbm", "sklearn", "pytest", "hypo
 EXTRA_MODULES = {"oracle.demo.models": ("lightgbm", "sklearn")}
 """Modules of the package that may not load without an extra, and what they miss."""
 
-SERVER_ROOMS = ("oracle.accounts.", "oracle.gateway.")
+SERVER_ROOMS = ("oracle.accounts.", "oracle.gateway.", "oracle.life.")
 SERVER_PACKAGES = (
     "exchange_calendars",
     "graphql",

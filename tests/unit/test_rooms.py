@@ -41,14 +41,21 @@ ROOMS: Mapping[str, frozenset[str]] = {
     "intake": frozenset(
         {"chain", "files", "operator", "records", "settlement", "store", "tournaments"}
     ),
+    "examining": frozenset({"audit", "datasets", "intake", "records", "store"}),
+    "life": frozenset(
+        {"evaluation", "files", "records", "scoring", "settlement", "store", "tournaments"}
+    ),
     "staking": frozenset({"chain", "evaluation", "ledger", "records", "settlement", "store"}),
     "gateway": frozenset(
         {
             "accounts",
+            "bridge",
+            "examining",
             "intake",
             "files",
             "chain",
             "ledger",
+            "life",
             "operator",
             "records",
             "settlement",
@@ -58,10 +65,12 @@ ROOMS: Mapping[str, frozenset[str]] = {
             "verification",
         }
     ),
+    "participant": frozenset({"chain", "settlement"}),
     "bridge": frozenset({"chain", "store"}),
     "devnet": frozenset({"bridge", "chain", "store", "settlement"}),
     "demo": frozenset(
         {
+            "participant",
             "bridge",
             "devnet",
             "operator",
@@ -76,6 +85,8 @@ ROOMS: Mapping[str, frozenset[str]] = {
     ),
     "cli": frozenset(
         {
+            "participant",
+            "accounts",
             "bridge",
             "audit",
             "demo",

@@ -6,7 +6,8 @@ from oracle.accounts.caller import Account as Row
 from oracle.accounts.caller import Scope
 from oracle.gateway.graphql.context import Context, Info
 from oracle.gateway.graphql.scalars import Nmr, Time, amount
-from oracle.gateway.graphql.submissions import Submission, submission
+from oracle.gateway.graphql.submissions import Submission, mine
+from oracle.gateway.services import Outside
 from oracle.records.rows import ModelRow, Movement
 
 _VERIFIED = "VERIFIED"
@@ -31,8 +32,10 @@ class AccountModel:
 
     @strawberry.field
     async def submissions(self, info: Info) -> list[Submission]:
+        """What you sent for it, the newest first."""
+        info.context.require(Scope.READ_SUBMISSION_INFO)
         rows = await info.context.loaders.submissions.load(self.row)
-        return [submission(row) for row in rows]
+        return mine(info.context, rows)
 
     @strawberry.field
     async def v2_stake(self, info: Info) -> V2Stake | None:
@@ -88,12 +91,13 @@ class Account:
     async def available_nmr(self, info: Info) -> Nmr | None:
         """What the wallet holds on the chain of the tournaments."""
         context = info.context
-        return amount(await context.call(context.doors.wallet, self.row.address))
+        return amount(await context.outside(Outside.ASKING, context.doors.wallet, self.row.address))
 
     @strawberry.field
     async def models(self, info: Info) -> list[AccountModel]:
         """Models of all tournaments that the wallet owns."""
         context = info.context
+        context.services.require_whole()
         rows = await context.call(context.services.models.of_owner, [self.row.address])
         return [account_model(row) for row in rows if context.doors.serves(row.tournament)]
 

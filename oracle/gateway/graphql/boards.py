@@ -4,50 +4,20 @@ Scores that a tournament does not have are empty. ``corr20V2Rep`` is the same as
 there is one CORR here.
 """
 
-from collections.abc import Mapping
-from typing import Protocol
-
 import strawberry
 
 from oracle.gateway.forms import score
 from oracle.gateway.graphql.context import CLASSIC, CRYPTO, SIGNALS, Context, Info
 from oracle.gateway.graphql.limits import page
 from oracle.gateway.graphql.scalars import Nmr, amount
+from oracle.life.rows import AccountLeader, Leader
 from oracle.settlement.units import UNITS_PER_NMR
-
-
-class Leader(Protocol):
-    """A model as ``doors.leaders.page`` has it: ``stake`` in U; ``reputations``, ``sharpe`` and
-    ``today`` at 10^-9, by the names of scores as ``ranks``; ``returns`` at 10^-9 over ``1_day``,
-    ``13_weeks`` and ``52_weeks``."""
-
-    model: int
-    rank: int
-    prev_rank: int | None
-    stake: int
-    reputations: Mapping[str, int]
-    ranks: Mapping[str, int]
-    returns: Mapping[str, int]
-    sharpe: int | None
-    today: int | None
-
-
-class AccountLeader(Protocol):
-    """An account as ``doors.leaders.accounts`` has it; ``returns`` at 10^-9 and ``gains`` in U over
-    ``3m``, ``1y`` and ``all_time``."""
-
-    name: str
-    rank: int
-    stake: int
-    reputations: Mapping[str, int]
-    returns: Mapping[str, int]
-    gains: Mapping[str, int]
 
 
 @strawberry.type
 class LeaderboardEntry:
-    """A model of the first tournament. Reputations are means over a year's final scores, returns
-    what stakes gained or lost of themselves."""
+    """A model of the first tournament, ranked by the year's mean of what rounds pay on. Reputations
+    are means over a year's final scores, returns what rounds made of the stake."""
 
     rank: int
     username: str
@@ -68,8 +38,8 @@ class LeaderboardEntry:
 
 @strawberry.type
 class SignalsLeaderboardEntry:
-    """A model of the second tournament. ``sharpe``: mean of a year's final scores by their
-    standard deviation; ``today``: the newest of them."""
+    """A model of the second tournament. ``sharpe``: mean of what a year's rounds pay on by its
+    standard deviation; ``today``: the newest of it."""
 
     rank: int
     prev_rank: int | None

@@ -1,7 +1,7 @@
 """What a resolver has at hand: who asks, what he may, and the doors into the other rooms."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import ParamSpec, TypeVar
 
@@ -9,9 +9,10 @@ import strawberry
 
 from oracle.accounts.caller import Account, Caller, Scope
 from oracle.errors import InputError
+from oracle.gateway.graphql.cost import Spent
 from oracle.gateway.graphql.doors import Doors
 from oracle.gateway.graphql.loaders import Loaders
-from oracle.gateway.services import Services
+from oracle.gateway.services import Outside, Services
 from oracle.records.rows import ModelRow
 
 _P = ParamSpec("_P")
@@ -22,11 +23,18 @@ CLASSIC, SIGNALS, CRYPTO = 8, 11, 12
 
 @dataclass
 class Context:
-    """One per request."""
+    """One per request; ``where`` is the address it came from."""
 
     services: Services
     caller: Caller
     doors: Doors
+    where: str = "unknown"
+    spent: Spent = field(default_factory=Spent)
+
+    @property
+    def who(self) -> str:
+        """Against whom the answer counts."""
+        return self.where if self.caller.account is None else self.caller.account.id
 
     @cached_property
     def loaders(self) -> Loaders:
@@ -35,6 +43,12 @@ class Context:
     async def call(self, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """What ``work`` returns, from a thread."""
         return await self.services.call(work, *args, **kwargs)
+
+    async def outside(
+        self, kind: Outside, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs
+    ) -> _T:
+        """The same for work that waits for others."""
+        return await self.services.outside(kind, work, *args, **kwargs)
 
     def now(self, tournament: int) -> int:
         """The time of the tournament's chain."""
@@ -49,15 +63,19 @@ class Context:
         return self.caller.require(scope)
 
     async def model(self, uuid: str) -> ModelRow:
-        """The model with this id. Raises ``InputError`` where there is none."""
+        """The model with this id. Raises ``InputError`` where there is none,
+        ``UnreachableError`` while that is not known."""
         found = await self.call(self.services.models.by_uuid, [uuid])
-        if not found:
+        if not found or found[0].tournament not in self.services.tournaments:
+            self.services.require_whole()
             raise InputError("there is no model with this id", "account.models names yours")
+        self.services.tournament(found[0].tournament).require_whole()
         return found[0]
 
     async def named(self, name: str, tournament: int) -> ModelRow:
         found = await self.call(self.services.models.by_name, tournament, [name])
         if not found:
+            self.services.tournament(tournament).require_whole()
             raise InputError(f"tournament {tournament} has no model {name[:64]!r}")
         return found[0]
 
@@ -73,6 +91,7 @@ class Context:
         if not uuid:
             models = await self.call(self.services.models.of_owner, [account.address], tournament)
             if len(models) != 1:
+                self.services.require_whole()
                 raise InputError(
                     f"this account has {len(models)} models here", "say which by modelId"
                 )

@@ -50,8 +50,9 @@ class DataQueries:
     ) -> PipelineStatus:
         context = info.context
         number = _pipeline(context, tournament)
-        day = _midnight(date, context.now(number))
-        found = await context.call(context.doors.pipeline.status, number, day)
+        now = context.now(number)
+        day = _midnight(date, now)
+        found = await context.call(context.doors.pipeline.status, number, day, now)
         return PipelineStatus(
             tournament=tournament,
             is_scoring_day=found.scoring_day,

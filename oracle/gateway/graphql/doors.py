@@ -6,11 +6,16 @@ from typing import Any
 from eth_utils import is_address, to_checksum_address
 
 from oracle.errors import InputError, RefusedError
-from oracle.gateway.graphql.finals import Finals
+from oracle.gateway.calling import webhooks_of
+from oracle.gateway.examining import examiner_of
 from oracle.gateway.intaking import datasets_of, intake_of, pickles_of
 from oracle.gateway.services import Services
 from oracle.gateway.staking import staking_of, v3_of
+from oracle.gateway.standing import daily_scores_of, leaders_of, payouts_of
 from oracle.intake.rows import Submission
+from oracle.life.pipeline import Pipeline
+from oracle.life.rows import Standing
+from oracle.life.standings import Standings
 from oracle.records.profiles import Profile, Profiles
 from oracle.records.rows import ModelRow, Movement
 
@@ -36,11 +41,12 @@ class Doors:
         self.intake = services.part(intake_of)
         self.pickles = services.part(pickles_of)
         self.datasets = services.part(datasets_of)
-        self.finals = Finals(services)
-        self.leaders: Any = _Absent("leaderboards")
-        self.pipeline: Any = _Absent("the scoring of a day")
-        self.webhooks: Any = _Absent("webhooks")
-        self.examiner: Any = _Absent("diagnostics")
+        self.scores = services.part(daily_scores_of)
+        self.payouts = services.part(payouts_of)
+        self.leaders = services.part(leaders_of)
+        self.pipeline = Pipeline(services.database)
+        self.webhooks = services.part(webhooks_of)
+        self.examiner = services.part(examiner_of)
         self.staking = services.part(staking_of)
         self.v3 = services.part(v3_of)
 
@@ -48,9 +54,9 @@ class Doors:
         """What was sent for models, the newest first."""
         return self.intake.history.of_models(tournament, models)
 
-    def standings(self, tournament: int, model: int) -> list[Any]:
+    def standings(self, tournament: int, model: int) -> list[Standing]:
         """A model's standing day by day, the newest first."""
-        raise RefusedError("this server does not answer for daily performances")
+        return Standings(self._services.database, tournament).of(model)
 
     def wallet(self, address: str) -> int:
         """NMR in a wallet, in U, rounded down; of every token that a tournament is staked in."""
@@ -83,5 +89,4 @@ class Doors:
         return found.name, found.address
 
     def profile(self, model: ModelRow) -> Profile:
-        found = self.profiles.of(model.tournament, [model.model])
-        return found.get(model.model) or Profile(model.tournament, model.model)
+        return self.profiles.of(model) or Profile(model.tournament, model.model)

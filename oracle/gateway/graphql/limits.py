@@ -1,8 +1,8 @@
 """What a query may ask for. Fragments and aliases make a short text a large one, so what it comes
 to is counted before anything looks at it in full."""
 
-from collections.abc import Callable, Iterator
-from typing import cast
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, cast
 
 from graphql import (
     DocumentNode,
@@ -11,8 +11,10 @@ from graphql import (
     FragmentSpreadNode,
     GraphQLError,
     InlineFragmentNode,
+    IntValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
+    VariableNode,
 )
 from strawberry.extensions import (
     MaxAliasesLimiter,
@@ -32,64 +34,97 @@ MAX_DEPTH = 15
 MAX_FIELDS = 800
 """Fields that are asked for once all fragments are written out."""
 MAX_PAGE = 10_000
-"""Rows that one field answers with, where the client says how many."""
+"""Rows that a query may say it wants, over all its fields."""
+
+_DIGITS = 10
 
 
 class FieldLimiter(SchemaExtension):
-    """Refuses a query of more than ``MAX_FIELDS`` fields. It comes before all other rules: some of
-    these walk through every fragment as often as it is used."""
+    """Refuses a query of more than ``MAX_FIELDS`` fields or ``MAX_PAGE`` rows. It comes before all
+    other rules: some of these walk through every fragment as often as it is used."""
 
     def on_validate(self) -> Iterator[None]:
         document = self.execution_context.graphql_document
         if document is not None:
             try:
-                _check(document)
+                _check(document, self.execution_context.variables or {})
             except GraphQLError as error:
                 self.execution_context.pre_execution_errors = [error]
         yield
 
 
-def _check(document: DocumentNode) -> None:
+def _check(document: DocumentNode, variables: Mapping[str, Any]) -> None:
     fragments = {
         node.name.value: node
         for node in document.definitions
         if isinstance(node, FragmentDefinitionNode)
     }
-    count = _Count(fragments)
+    usual = {
+        one.variable.name.value: one.default_value
+        for node in document.definitions
+        if isinstance(node, OperationDefinitionNode)
+        for one in node.variable_definitions or ()
+    }
+    count = _Count(fragments, {**usual, **variables})
     for node in document.definitions:
         if isinstance(node, OperationDefinitionNode | FragmentDefinitionNode):
             count.of(node.selection_set)
 
 
 class _Count:
-    """Counts fields with each fragment written out where it is used, looking into each once."""
+    """Counts fields, and rows that the query says how many it wants of, with each fragment written
+    out where it is used, looking into each once."""
 
-    def __init__(self, fragments: dict[str, FragmentDefinitionNode]) -> None:
-        self._fragments = fragments
-        self._known: dict[str, int] = {}
+    def __init__(
+        self, fragments: dict[str, FragmentDefinitionNode], variables: Mapping[str, Any]
+    ) -> None:
+        self._fragments, self._variables = fragments, variables
+        self._known: dict[str, tuple[int, int]] = {}
         self._within: set[str] = set()
 
-    def of(self, selection: SelectionSetNode | None) -> int:
-        total = 0
+    def of(self, selection: SelectionSetNode | None) -> tuple[int, int]:
+        """Fields and rows."""
+        fields = rows = 0
         for node in selection.selections if selection else ():
             if isinstance(node, FragmentSpreadNode):
-                total += self._fragment(node.name.value)
+                more = self._fragment(node.name.value)
             else:
-                inner = cast(FieldNode | InlineFragmentNode, node).selection_set
-                total += isinstance(node, FieldNode) + self.of(inner)
-            if total > MAX_FIELDS:
+                more = self.of(cast(FieldNode | InlineFragmentNode, node).selection_set)
+                if isinstance(node, FieldNode):
+                    more = more[0] + 1, more[1] + self._rows(node)
+            fields, rows = fields + more[0], rows + more[1]
+            if fields > MAX_FIELDS:
                 raise GraphQLError(f"the query asks for more than {MAX_FIELDS} fields")
-        return total
+            if rows > MAX_PAGE:
+                raise GraphQLError(f"limit: ask for at most {MAX_PAGE} rows at a time, in all")
+        return fields, rows
 
-    def _fragment(self, name: str) -> int:
+    def _rows(self, node: FieldNode) -> int:
+        """Of its ``limit``; what is no number is refused elsewhere."""
+        for argument in node.arguments or ():
+            if argument.name.value == "limit":
+                value: Any = argument.value
+                if isinstance(value, VariableNode):
+                    value = self._variables.get(value.name.value)
+                return _number(value)
+        return 0
+
+    def _fragment(self, name: str) -> tuple[int, int]:
         if name in self._within:
             raise GraphQLError(f"fragment {name!r} contains itself")
         if name not in self._known:
             fragment = self._fragments.get(name)
             self._within.add(name)
-            self._known[name] = self.of(fragment.selection_set) if fragment else 0
+            self._known[name] = self.of(fragment.selection_set) if fragment else (0, 0)
             self._within.discard(name)
         return self._known[name]
+
+
+def _number(value: Any) -> int:
+    """Of a variable, or of what a query says itself; 0 for what is none."""
+    if isinstance(value, IntValueNode):
+        value = int(value.value) if len(value.value) < _DIGITS else MAX_PAGE + 1
+    return max(0, value) if isinstance(value, int) else 0
 
 
 def extensions() -> list[Callable[[], SchemaExtension]]:

@@ -30,8 +30,8 @@ class ModelPayout:
 
 @strawberry.type
 class ModelPayouts:
-    """``actual``: of settled rounds; ``pending``: of rounds that have final scores
-    and are not settled yet."""
+    """``actual``: of settled rounds; ``pending``: of rounds that have scores and
+    are not settled yet, by the newest of them."""
 
     actual: list[ModelPayout]
     pending: list[ModelPayout]
@@ -48,7 +48,7 @@ class PayoutQueries:
         def ask() -> ModelPayouts:
             here = context.services
             mine = {row.model: row for row in here.models.of_owner([account.address], served)}
-            found = context.doors.finals.payouts(served, list(mine))
+            found = context.doors.payouts.of(served, list(mine))
             numbers = {one.round for one in found}
             rounds = {row.number: row for row in here.rounds.list(served, numbers=numbers)}
             shown = [

@@ -7,11 +7,12 @@ import strawberry
 
 from oracle.gateway.forms import score
 from oracle.gateway.graphql.context import Context, Info
-from oracle.gateway.graphql.finals import Payout, configs_of
 from oracle.gateway.graphql.ids import round_id
 from oracle.gateway.graphql.rounds import TARGET, resolves
 from oracle.gateway.graphql.scalars import Nmr, Time, amount, time
 from oracle.gateway.graphql.scores import Scored, scored
+from oracle.life.configs import configs_of
+from oracle.life.rows import Payout
 from oracle.records.rows import ModelRow, ResultRow, RoundRow
 from oracle.settlement.units import MILLIONTH
 
@@ -28,9 +29,10 @@ class PayoutMultiplier:
 
 @strawberry.type
 class PerformanceScore:
-    """``payout_pending``: the score's share of what the round would do to the stake, where it has
-    final scores and is not settled; ``payout_settled``: its share of what the round did. Shares of
-    a round add up to the payout; scores that are not paid on have none.
+    """``payout_pending``: the score's share of what the round would do to the stake by the scores
+    of that day, where it is not settled; ``payout_settled``: its share of what the round did, with
+    the last day's scores. Shares of a day add up to the payout; scores that are not paid on have
+    none.
     """
 
     date: Time
@@ -80,12 +82,14 @@ def _performances(
     here, number, ids = context.services, model.tournament, [model.model]
     results = {row.round: row for row in here.results.list(number, models=ids)}
     stakes = {row.round: row.stake for row in here.stakes.at_close(number, models=ids)}
-    payouts = {one.round: one for one in context.doors.finals.payouts(number, ids)}
+    payouts = {(one.round, one.day): one for one in context.doors.payouts.by_day(number, ids)}
+    # A day that was scored shows what came in time; before, everything at the close may have.
+    stakes |= {one.round: one.at_risk for one in context.doors.scores.results(number, ids)}
     scores: dict[int, list[Scored]] = defaultdict(list)
     for one in found:
         scores[one.round.number].append(one)
     return [
-        _performance(row, results.get(row.number), stakes, payouts.get(row.number), scores)
+        _performance(row, results.get(row.number), stakes, payouts, scores)
         for row in here.rounds.list(number, numbers={*results, *stakes, *scores})
     ]
 
@@ -94,7 +98,7 @@ def _performance(
     row: RoundRow,
     result: ResultRow | None,
     stakes: Mapping[int, int],
-    payout: Payout | None,
+    payouts: Mapping[tuple[int, int], Payout],
     scores: Mapping[int, list[Scored]],
 ) -> RoundModelPerformance:
     at_risk = stakes.get(row.number, 0)
@@ -102,6 +106,7 @@ def _performance(
         at_risk = result.at_risk if result else 0
     found = scores.get(row.number, [])
     last = max((one.row.day for one in found), default=0)
+    shown = [_score(one, payouts.get((row.number, one.row.day))) for one in found]
     factor = row.payout_factor
     return RoundModelPerformance(
         round_number=row.number,
@@ -123,8 +128,8 @@ def _performance(
             for config in configs_of(row)
             if config.is_payout
         ],
-        submission_scores=[_score(one, payout) for one in found if one.row.day == last],
-        intra_round_submission_scores=[_score(one, payout) for one in found],
+        submission_scores=[one for one in shown if one.day == last],
+        intra_round_submission_scores=shown,
     )
 
 

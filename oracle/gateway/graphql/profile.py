@@ -4,6 +4,7 @@ import strawberry
 
 from oracle.accounts.caller import Scope
 from oracle.gateway.graphql.context import Info
+from oracle.gateway.services import Outside
 
 
 @strawberry.type
@@ -12,7 +13,7 @@ class ProfileMutations:
     async def set_user_bio(self, info: Info, value: str, model_id: str | None = None) -> bool:
         context = info.context
         model = await context.own_model(Scope.EDIT_PROFILE, model_id)
-        await context.call(context.doors.profiles.set_bio, model.tournament, model.model, value)
+        await context.call(context.doors.profiles.set_bio, model, value)
         return True
 
     @strawberry.mutation
@@ -25,9 +26,7 @@ class ProfileMutations:
     ) -> bool:
         context = info.context
         model = await context.own_model(Scope.EDIT_PROFILE, model_id)
-        await context.call(
-            context.doors.profiles.set_link, model.tournament, model.model, link_text, link_url
-        )
+        await context.call(context.doors.profiles.set_link, model, link_text, link_url)
         return True
 
     @strawberry.mutation
@@ -41,12 +40,7 @@ class ProfileMutations:
         ``true`` as a text."""
         context = info.context
         model = await context.own_model(Scope.EDIT_PROFILE, model_id)
-        await context.call(
-            context.doors.profiles.set_webhook,
-            model.tournament,
-            model.model,
-            new_submission_webhook,
-        )
+        await context.call(context.doors.profiles.set_webhook, model, new_submission_webhook)
         return "true"
 
     @strawberry.mutation
@@ -55,4 +49,4 @@ class ProfileMutations:
         that comes of it."""
         context = info.context
         model = await context.own_model(Scope.UPLOAD_SUBMISSION, model_id)
-        return await context.call(context.doors.webhooks.trigger, model)
+        return await context.outside(Outside.CALLING, context.doors.webhooks.trigger, model)

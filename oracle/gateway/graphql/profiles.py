@@ -6,8 +6,10 @@ from typing import Annotated, Any
 import strawberry
 
 from oracle.errors import InputError
+from oracle.gateway.forms import score as float_of
 from oracle.gateway.graphql.context import SIGNALS, Context, Info
 from oracle.gateway.graphql.scalars import Nmr, Time, amount
+from oracle.life.rows import Standing
 from oracle.records.rows import ModelRow, Position, Request
 from oracle.settlement.reference import apply_record
 from oracle.settlement.words import Lane, QueueRecord
@@ -117,18 +119,18 @@ def expected(position: Position | None, waiting: list[Request]) -> int:
     return lane.stake
 
 
-async def _days(context: Context, model: ModelRow) -> list[Any]:
+async def _days(context: Context, model: ModelRow) -> list[Standing]:
     """A model's standings, the newest day first."""
     return await context.call(context.doors.standings, model.tournament, model.model)
 
 
-def _day(one: Any, kind: type[Any]) -> Any:
+def _day(one: Standing, kind: type[Any]) -> Any:
     """A day in the form of ``kind``: each score of that day in the fields of its name."""
     fields: dict[str, Any] = {"date": Time(one.date)}
     for name in kind.__dataclass_fields__:
         score, _, what = name.rpartition("_")
         if what == "rep":
-            fields[name] = score(one.reputations.get(score))
+            fields[name] = float_of(one.reputations.get(score))
         elif what == "rank":
             fields[name] = one.ranks.get(score)
     return kind(**fields)

@@ -6,10 +6,10 @@ from decimal import Decimal
 import strawberry
 
 from oracle.gateway.graphql.context import CLASSIC, CRYPTO, SIGNALS, Context, Info
-from oracle.gateway.graphql.finals import configs_of
 from oracle.gateway.graphql.ids import round_id
 from oracle.gateway.graphql.limits import page
 from oracle.gateway.graphql.scalars import Nmr, Time, amount, time
+from oracle.life.configs import configs_of
 from oracle.records.rows import RoundRow, RoundStatus
 from oracle.tournaments.score_configs import ScoreConfig
 

@@ -8,6 +8,7 @@ from strawberry.types import ExecutionContext
 
 from oracle.gateway.graphql.account import AccountQueries
 from oracle.gateway.graphql.boards import BoardQueries
+from oracle.gateway.graphql.cost import Executor
 from oracle.gateway.graphql.data import DataQueries
 from oracle.gateway.graphql.diagnostics import DiagnosticsMutations, DiagnosticsQueries
 from oracle.gateway.graphql.limits import extensions
@@ -58,5 +59,6 @@ def build_schema() -> Schema:
         query=merge_types("Query", _QUERIES),
         mutation=merge_types("Mutation", _MUTATIONS),
         extensions=extensions(),
+        execution_context_class=Executor,
         config=StrawberryConfig(auto_camel_case=True, scalar_map=SCALARS),
     )

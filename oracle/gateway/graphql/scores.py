@@ -1,4 +1,4 @@
-"""Scores of models: final ones, and those of the days before.
+"""Scores of models: those of each day, the last of them final.
 
 A score is told under the name and version that its round's configuration gives it.
 """
@@ -10,18 +10,19 @@ import strawberry
 from oracle.errors import InputError
 from oracle.gateway.forms import score
 from oracle.gateway.graphql.context import Context, Info
-from oracle.gateway.graphql.finals import DayScore, configs_of
 from oracle.gateway.graphql.ids import round_id
 from oracle.gateway.graphql.rounds import resolves
 from oracle.gateway.graphql.scalars import Time, time
+from oracle.life.configs import configs_of
+from oracle.life.rows import DayScore
 from oracle.records.rows import ModelRow, RoundRow
 from oracle.tournaments.score_configs import ScoreConfig
 
 
 @strawberry.type
 class SubmissionScore:
-    """One score of a model in a round on one day. ``percentile``: among the round's models;
-    ``resolved``: the round is over, and this score with it."""
+    """One score of a model in a round on one day. ``percentile``: among the round's models, before
+    the scores are final among those that this server knows; ``resolved``: the round is over."""
 
     round_id: strawberry.ID
     round_number: int
@@ -54,7 +55,7 @@ async def scored(context: Context, model: ModelRow, *, day: int | None = None) -
     """Scores of a model, those of the newest round and day first."""
 
     def ask() -> tuple[list[DayScore], list[RoundRow]]:
-        rows = context.doors.finals.scores(model.tournament, [model.model], day=day)
+        rows = context.doors.scores.of(model.tournament, [model.model], day=day)
         numbers = {row.round for row in rows}
         return rows, context.services.rounds.list(model.tournament, numbers=numbers)
 

@@ -7,6 +7,7 @@ from oracle.errors import InputError
 from oracle.gateway.forms import units_of
 from oracle.gateway.graphql.context import Context, Info
 from oracle.gateway.graphql.scalars import Bool, Nmr, Time, amount, time
+from oracle.gateway.services import Outside
 from oracle.records.rows import ModelRow
 from oracle.settlement.units import MAX_AMOUNT
 
@@ -40,9 +41,8 @@ def staked_units(text: str) -> int:
 async def _change(
     context: Context, model: ModelRow, units: int | None, action: str, told: Nmr | None
 ) -> StakeChange:
-    made = await context.call(
-        context.doors.staking.change, context.caller, model.tournament, model, units, action
-    )
+    asks = (context.caller, model.tournament, model, units, action)
+    made = await context.outside(Outside.RELAYING, context.doors.staking.change, *asks)
     row = None
     if made.round is not None:
         row = await context.call(context.services.rounds.get, model.tournament, made.round)

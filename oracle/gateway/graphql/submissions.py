@@ -1,11 +1,14 @@
 """Predictions on their way in, and what became of them."""
 
+from collections.abc import Sequence
+
 import strawberry
 
 from oracle.accounts.caller import Scope
 from oracle.gateway.graphql.context import SIGNALS, Context, Info
 from oracle.gateway.graphql.ids import round_id
 from oracle.gateway.graphql.scalars import Time
+from oracle.gateway.services import Outside
 from oracle.intake.rows import Purpose, UploadAuth
 from oracle.intake.rows import Submission as Row
 
@@ -32,7 +35,7 @@ class SubmissionRound:
 @strawberry.type
 class Submission:
     """A file that was taken in for a round. ``selected``: the one of its model that counts.
-    ``status``: accepted, refused, queued; ``reason`` why it was not accepted."""
+    ``status``: accepted, refused, queued, sending, partial; ``reason`` why it was not accepted."""
 
     id: strawberry.ID
     filename: str
@@ -63,6 +66,12 @@ def submission(row: Row) -> Submission:
         late=row.late,
         sha256=row.sha256.hex(),
     )
+
+
+def mine(context: Context, rows: Sequence[Row]) -> list[Submission]:
+    """Those of the caller; what owners before him sent stays theirs."""
+    account = context.caller.account
+    return [submission(row) for row in rows if account is not None and row.account == account.id]
 
 
 @strawberry.type
@@ -108,7 +117,7 @@ async def _create(
             data_datestamp=data_datestamp,
         )
 
-    made = await context.call(create)
+    made = await context.outside(Outside.SENDING, create)
     row = await context.call(context.services.rounds.get, made.tournament, made.round)
     opens = None if row is None or row.opens is None else Time(row.opens)
     return CreatedSubmission(
@@ -140,10 +149,10 @@ class SubmissionQueries:
 
     @strawberry.field
     async def submissions(self, info: Info, model_id: str | None = None) -> list[Submission]:
-        """What was sent for a model of yours, the newest first."""
+        """What you sent for a model of yours, the newest first."""
         context = info.context
         model = await context.own_model(Scope.READ_SUBMISSION_INFO, model_id)
-        return [submission(row) for row in await context.loaders.submissions.load(model)]
+        return mine(context, await context.loaders.submissions.load(model))
 
     @strawberry.field
     async def submission_download_auth(self, info: Info, id: str | None = None) -> FileAuth:

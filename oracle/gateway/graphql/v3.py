@@ -12,6 +12,7 @@ from oracle.errors import InputError
 from oracle.gateway.graphql.context import CLASSIC, Context, Info
 from oracle.gateway.graphql.ids import round_of
 from oracle.gateway.graphql.staking import staked_units
+from oracle.gateway.services import Outside
 
 _T = TypeVar("_T")
 
@@ -96,7 +97,9 @@ class V3Queries:
     async def v3_stake_config(self, info: Info, tournament_id: str | None = None) -> V3StakeConfig:
         context = info.context
         context.require(Scope.WEB3_STAKING)
-        found = await context.call(context.doors.v3.config, _tournament(context, tournament_id))
+        found = await context.outside(
+            Outside.ASKING, context.doors.v3.config, _tournament(context, tournament_id)
+        )
         return _as(V3StakeConfig, found)
 
     @strawberry.field
@@ -106,7 +109,9 @@ class V3Queries:
         context = info.context
         context.require(Scope.WEB3_STAKING)
         number = _round(context, round_id, tournament_id)
-        return _as(V3StakeRound, await context.call(context.doors.v3.round, *number))
+        return _as(
+            V3StakeRound, await context.outside(Outside.ASKING, context.doors.v3.round, *number)
+        )
 
     @strawberry.field
     async def v3_stake_auth(
@@ -114,8 +119,13 @@ class V3Queries:
     ) -> V3StakeAuth:
         context = info.context
         context.require(Scope.WEB3_STAKING)
-        found = await context.call(
-            context.doors.v3.auth, context.caller, submission_id, staker, staked_units(max_amount)
+        found = await context.outside(
+            Outside.ASKING,
+            context.doors.v3.auth,
+            context.caller,
+            submission_id,
+            staker,
+            staked_units(max_amount),
         )
         return _as(V3StakeAuth, found)
 
@@ -135,7 +145,9 @@ class V3Queries:
         tournament, number = _round(context, round_id, named)
         if tournament != model.tournament:
             raise InputError(f"this model is in tournament {model.tournament}, not {tournament}")
-        found = await context.call(context.doors.v3.claim, tournament, number, model, staker)
+        found = await context.outside(
+            Outside.ASKING, context.doors.v3.claim, tournament, number, model, staker
+        )
         return _as(V3StakeClaim, found)
 
     @strawberry.field
@@ -145,7 +157,7 @@ class V3Queries:
         context = info.context
         context.require(Scope.WEB3_STAKING)
         tournament = _tournament(context, tournament_id)
-        found = await context.call(context.doors.v3.claims, tournament, staker)
+        found = await context.outside(Outside.ASKING, context.doors.v3.claims, tournament, staker)
         return [_as(V3StakeClaim, one) for one in found]
 
 

@@ -11,13 +11,15 @@ from starlette.requests import ClientDisconnect
 from strawberry.exceptions import MissingQueryError
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 
+from oracle.accounts.rates import TooManyError
 from oracle.errors import InputError
 from oracle.gateway.graphql.context import Context
+from oracle.gateway.graphql.cost import charged
 from oracle.gateway.graphql.doors import Doors
 from oracle.gateway.graphql.errors import answer, of, shown
 from oracle.gateway.graphql.limits import MAX_BODY
 from oracle.gateway.graphql.schema import Schema, build_schema
-from oracle.gateway.services import Services
+from oracle.gateway.services import Services, where_from
 
 _SECONDS = 30
 """For a body to arrive."""
@@ -47,11 +49,14 @@ async def _answer(
         raise
     except Exception as error:  # noqa: BLE001, RUF100 - a client reads no other status
         return answer([of(error)])
-    context = Context(services, caller, doors)
+    context = Context(services, caller, doors, where_from(request))
     try:
-        result = await schema.execute(
-            query, variable_values=variables, context_value=context, operation_name=name
-        )
+        with charged(context):
+            result = await schema.execute(
+                query, variable_values=variables, context_value=context, operation_name=name
+            )
+    except TooManyError as error:
+        return answer([of(error)])
     except (CannotGetOperationTypeError, InvalidOperationTypeError, MissingQueryError):
         return answer([of(InputError(f"the query has no operation {name or ''}".rstrip(), _FORM))])
     if not result.errors:

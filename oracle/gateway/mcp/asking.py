@@ -8,14 +8,16 @@ from mcp.server.mcpserver.exceptions import ToolError
 from starlette.requests import Request
 
 from oracle.accounts.caller import Caller
+from oracle.accounts.rates import TooManyError
 from oracle.errors import InputError
 from oracle.gateway.errors import told
 from oracle.gateway.graphql.context import Context
+from oracle.gateway.graphql.cost import charged
 from oracle.gateway.graphql.doors import Doors
 from oracle.gateway.graphql.errors import shown
 from oracle.gateway.graphql.schema import build_schema
 from oracle.gateway.graphql.view import require_text
-from oracle.gateway.services import Services
+from oracle.gateway.services import Services, where_from
 
 
 class Asking:
@@ -48,14 +50,17 @@ class Asking:
         self, context: ToolContext[Any, Any], query: str, variables: Mapping[str, Any]
     ) -> dict[str, Any]:
         """The whole answer, errors and all."""
+        caller, request = await self.caller(context), context.request_context.request
+        assert isinstance(request, Request)
+        asks = Context(self.services, caller, self._doors, where_from(request))
         try:
             require_text(query, variables)
-        except InputError as error:
+            with charged(asks):
+                result = await self._schema.execute(
+                    query, variable_values=dict(variables), context_value=asks
+                )
+        except (InputError, TooManyError) as error:
             raise refused(error) from None
-        asks = Context(self.services, await self.caller(context), self._doors)
-        result = await self._schema.execute(
-            query, variable_values=dict(variables), context_value=asks
-        )
         if not result.errors:
             return {"data": result.data}
         return {"data": result.data, "errors": [shown(error) for error in result.errors]}

@@ -1,4 +1,5 @@
-"""How the tools are reached: POST /mcp, without sessions, so that nothing is kept between calls."""
+"""How the tools are reached: POST /mcp, without sessions, so that nothing is kept between calls.
+Other methods are refused: a GET would open a stream on which nothing ever comes."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,9 +8,14 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, FastAPI
 from mcp.server.streamable_http_manager import StreamableHTTPASGIApp, StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
+from starlette.requests import Request
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from oracle.accounts.caller import SignInError
+from oracle.accounts.rates import TooManyError
 from oracle.gateway.config import ServerConfig
+from oracle.gateway.errors import told
 from oracle.gateway.mcp.tools import build_tools
 from oracle.gateway.services import Services
 
@@ -33,10 +39,26 @@ def router(services: Services) -> APIRouter:
             yield
 
     routes = APIRouter(lifespan=lifespan)
-    routes.routes.append(
-        Route("/mcp", endpoint=StreamableHTTPASGIApp(manager), include_in_schema=False)
-    )
+    tools = _Counted(services, StreamableHTTPASGIApp(manager))
+    routes.routes.append(Route("/mcp", endpoint=tools, methods=["POST"], include_in_schema=False))
     return routes
+
+
+class _Counted:
+    """ASGI: counts a request by whose it is before anything else is done for it."""
+
+    def __init__(self, services: Services, app: ASGIApp) -> None:
+        self._services, self._app = services, app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._services.caller(Request(scope))
+        except TooManyError as error:
+            await told(error).response()(scope, receive, send)
+            return
+        except SignInError:
+            pass  # whichever tool is called says so
+        await self._app(scope, receive, send)
 
 
 def _hosts(config: ServerConfig) -> TransportSecuritySettings:

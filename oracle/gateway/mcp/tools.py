@@ -15,7 +15,7 @@ from oracle.gateway.graphql.limits import MAX_BODY
 from oracle.gateway.mcp.asking import Asking, refused
 from oracle.gateway.rest.models import new_model, payouts_of
 from oracle.gateway.rest.rounds import shown_result, shown_round, shown_score
-from oracle.gateway.services import Services
+from oracle.gateway.services import Outside, Services
 
 _T = TypeVar("_T")
 _Tournament = Annotated[int, Field(ge=0, lt=2**31, description="8 classic, 11 signals, 12 crypto")]
@@ -35,7 +35,7 @@ _LEADERS: Mapping[int, str] = MappingProxyType(
         " rank username nmrStaked corr20Rep mmcRep tcRep fncRep return_1_day return_13_weeks"
         " return_52_weeks }",
         11: "signalsLeaderboard(limit: $limit, offset: $offset) {"
-        " rank prevRank username nmrStaked mmc icRep tcRep }",
+        " rank prevRank username nmrStaked alphaRep alphaRank mpcRep mpcRank sharpe today }",
         12: "cryptosignalsLeaderboard(limit: $limit, offset: $offset) {"
         " rank username nmrStaked corrRep mmcRep return_1_day return_13_weeks return_52_weeks }",
     }
@@ -72,7 +72,7 @@ def build_tools(services: Services) -> MCPServer:
 async def _done(services: Services, work: Callable[..., _T], *args: Any) -> _T:
     """What ``work`` returns, from a thread. Raises ``ToolError``."""
     try:
-        return await services.call(work, *args)
+        return await services.outside(Outside.ASKING, work, *args)
     except Exception as error:  # noqa: BLE001, RUF100 - whatever it is, the tool has to say it
         raise refused(error) from None
 

@@ -5,7 +5,7 @@ from pydantic import BaseModel
 
 from oracle.gateway.forms import iso
 from oracle.gateway.rest.common import ERRORS, TournamentNumber, asked
-from oracle.gateway.services import Services, Tournament
+from oracle.gateway.services import Outside, Services, Tournament
 from oracle.gateway.staking import desks_of
 from oracle.settlement.units import nmr
 
@@ -57,7 +57,7 @@ def router(services: Services) -> APIRouter:
         """Contracts and state of a tournament, read from its chain now."""
         await asked(services, request)
         served = services.tournament(tournament)
-        return await services.call(_chain, services, served)
+        return await services.outside(Outside.ASKING, _chain, services, served)
 
     return routes
 
@@ -81,7 +81,7 @@ def _chain(services: Services, served: Tournament) -> ChainShown:
         newest=newest.number,
         finalized=finalized.number,
         time=iso(newest.timestamp),
-        followed=iso(served.now()) if served.now() else None,
+        followed=iso(served.now()) if served.ledger.is_whole else None,
         head=state["head"],
         last_announced=state["last_announced"],
         target=None if state["wound_down"] else reader.target(newest.number),

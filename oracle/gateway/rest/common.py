@@ -69,10 +69,12 @@ async def asked(services: Services, request: Request) -> Caller:
 
 
 async def model_of(services: Services, uuid: str) -> ModelRow:
-    """Raises ``InputError`` where there is none."""
+    """Raises ``InputError`` where there is none, ``UnreachableError`` while that is not known."""
     found = await services.call(services.models.by_uuid, [uuid])
     if not found or found[0].tournament not in services.tournaments:
+        services.require_whole()
         raise InputError("there is no model with this id")
+    services.tournament(found[0].tournament).require_whole()
     return found[0]
 
 
@@ -88,6 +90,7 @@ async def own_model(services: Services, caller: Caller, uuid: str, scope: Scope)
 async def round_of(services: Services, tournament: int, number: int) -> RoundRow:
     """Raises ``InputError`` where there is none."""
     served = services.tournament(tournament).number
+    services.tournament(tournament).require_whole()
     found = await services.call(services.rounds.get, served, number)
     if found is None:
         raise InputError(f"tournament {tournament} has no round {number}")

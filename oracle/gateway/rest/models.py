@@ -27,7 +27,7 @@ from oracle.gateway.rest.common import (
 )
 from oracle.gateway.rest.rounds import ResultShown, ScoreShown, shown_result, shown_score
 from oracle.gateway.rest.unsigned import CallShown, shown_calls
-from oracle.gateway.services import Services
+from oracle.gateway.services import Outside, Services
 from oracle.gateway.staking import transactions_of
 from oracle.intake.rows import Submission
 from oracle.records.rows import ModelRow, RoundRow, Settlement
@@ -84,8 +84,9 @@ class PayoutShown(BaseModel):
 
 
 class SubmissionShown(BaseModel):
-    """``status``: accepted, refused or queued; ``reason`` why. ``selected``: the one that counts.
-    ``late`` ones are scored without stake. ``receipts``: the operators', JSON as text."""
+    """``status``: accepted, refused, queued, sending or partial; ``reason`` why. ``selected``: the
+    one that counts. ``late`` ones are scored without stake. ``receipts``: the operators', JSON as
+    text."""
 
     id: str
     round: int
@@ -138,14 +139,15 @@ def router(services: Services) -> APIRouter:
         """The transactions that make a model of the caller's; its name is kept here."""
         caller = await asked(services, request)
         account = caller.require(Scope.EDIT_PROFILE)
-        made = await call(new_model, services, account.address, tournament, wish.name, wish.payout)
-        return made
+        asks = (services, account.address, tournament, wish.name, wish.payout)
+        return await services.outside(Outside.ASKING, new_model, *asks)
 
     @routes.get("/account/models")
     async def own(request: Request) -> list[ModelShown]:
         """The caller's, of all tournaments."""
         caller = await asked(services, request)
         account = caller.require(Scope.READ_USER_INFO)
+        services.require_whole()
         found = await call(services.models.of_owner, [account.address])
         return [
             shown_model(row, services.tournament(row.tournament).now())
@@ -158,6 +160,7 @@ def router(services: Services) -> APIRouter:
         """Every payout and burn of the caller's models, as CSV."""
         caller = await asked(services, request)
         account = caller.require(Scope.READ_USER_INFO)
+        services.require_whole()
         found = await call(services.models.of_owner, [account.address])
         return _csv(await call(payouts_of, services, found))
 
@@ -215,7 +218,7 @@ def router(services: Services) -> APIRouter:
         caller = await asked(services, request)
         row = await own_model(services, caller, model_id, Scope.READ_SUBMISSION_INFO)
         intake = services.part(intake_of)
-        return [_submission(one) for one in await call(intake.submissions, [row])]
+        return [shown_submission(one) for one in await call(intake.submissions, caller, [row])]
 
     return routes
 
@@ -223,8 +226,10 @@ def router(services: Services) -> APIRouter:
 def new_model(
     services: Services, owner: str, tournament: int, name: str, payout: str | None
 ) -> NewModelShown:
-    """Blocks. Raises ``InputError`` for what is no name, ``RefusedError`` for one that is taken."""
+    """Blocks. Raises ``InputError`` for what is no name, ``RefusedError`` for one that is taken,
+    ``TooManyError`` where the owner said many."""
     served = services.tournament(tournament).number
+    services.accounts.rates.count("name", owner)
     name_hash = services.models.say(name)
     made = services.part(transactions_of)[served].register(owner, name, payout)
     assert made.name_hash == name_hash
@@ -305,7 +310,7 @@ def shown_model(row: ModelRow, now: int) -> ModelShown:
     )
 
 
-def _submission(row: Submission) -> SubmissionShown:
+def shown_submission(row: Submission) -> SubmissionShown:
     return SubmissionShown(
         id=row.id,
         round=row.round,

@@ -1,5 +1,6 @@
 """Routes of evidence: what a result rests on, for whoever wants to check it."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
@@ -18,7 +19,7 @@ from oracle.gateway.rest.common import (
     model_of,
     round_of,
 )
-from oracle.gateway.services import Services
+from oracle.gateway.services import Outside, Services
 from oracle.gateway.staking import evidence_of, meta_models_of
 from oracle.ledger.folders import FILES
 from oracle.records.rows import RoundRow
@@ -123,7 +124,7 @@ class ArtefactsShown(BaseModel):
 def router(services: Services) -> APIRouter:
     """Routes below ``/v1``."""
     routes = APIRouter(prefix="/v1", tags=["evidence"], responses=ERRORS)
-    call = services.call
+    ask = partial(services.outside, Outside.ASKING)
 
     @routes.get("/models/{model_id}/rounds/{number}/evidence")
     async def evidence(request: Request, model_id: ModelId, number: RoundNumber) -> EvidenceShown:
@@ -132,7 +133,7 @@ def router(services: Services) -> APIRouter:
         await asked(services, request)
         row = await model_of(services, model_id)
         made = services.part(evidence_of)[row.tournament]
-        found = await call(made.of, number, row.model)
+        found = await ask(made.of, number, row.model)
         pool = services.tournament(row.tournament).ledger.reader.addresses.pool
         return _shown(found, pool)
 
@@ -146,7 +147,7 @@ def router(services: Services) -> APIRouter:
         """One row of the meta model, with the hashes that lead to the root in the commit."""
         await asked(services, request)
         row = await round_of(services, tournament, number)
-        found = await call(services.part(meta_models_of)[tournament].row, row, row_id)
+        found = await ask(services.part(meta_models_of)[tournament].row, row, row_id)
         return MetaShown(
             round=number,
             id=found.id,
@@ -163,7 +164,7 @@ def router(services: Services) -> APIRouter:
         """Files of a committed result: those without predictions and targets can be had here."""
         await asked(services, request)
         row = await round_of(services, tournament, number)
-        return await call(_artefacts, services, row)
+        return await ask(_artefacts, services, row)
 
     @routes.get(
         "/tournaments/{tournament}/rounds/{number}/artefacts/{path:path}",
@@ -177,7 +178,7 @@ def router(services: Services) -> APIRouter:
         row = await round_of(services, tournament, number)
         if path not in (_MANIFEST, *FILES):
             raise InputError(f"{path[:100]!a} is no file of a result that is shown here")
-        folder = await call(_folder, services, row)
+        folder = await ask(_folder, services, row)
         return FileResponse(folder.path / path, media_type="application/octet-stream")
 
     return routes

@@ -45,8 +45,8 @@ class PaidScore(BaseModel):
 
 
 class RoundShown(BaseModel):
-    """``phi`` and ``payout_factor`` scale payouts; amounts are NMR. What has not happened yet is
-    null. ``ended``: settled, void or skipped."""
+    """``phi`` and ``payout_factor`` scale payouts, ``kappa`` hardens burns; amounts are NMR. What
+    has not happened yet is null. ``ended``: settled, void or skipped."""
 
     tournament: int
     number: int
@@ -61,6 +61,7 @@ class RoundShown(BaseModel):
     clip_up: float | None
     clip_down: float | None
     threshold: str | None
+    kappa: float | None
     phi: float | None
     payout_factor: float | None
     at_risk: str | None
@@ -112,14 +113,15 @@ def router(services: Services) -> APIRouter:
         await asked(services, request)
         found = []
         for number, one in sorted(services.tournaments.items()):
-            current = await call(services.rounds.current, number, one.now())
+            known = one.ledger.is_whole
+            current = await call(services.rounds.current, number, one.now()) if known else None
             found.append(
                 TournamentShown(
                     tournament=number,
                     name=_NAMES[number],
                     chain_id=one.settings.chain_id,
                     pool=one.ledger.reader.addresses.pool,
-                    now=iso(one.now()) if one.now() else None,
+                    now=iso(one.now()) if known else None,
                     current_round=current.number if current else None,
                 )
             )
@@ -143,7 +145,8 @@ def router(services: Services) -> APIRouter:
         numbers = range(max(first - limit, 0), first + 1)
         found = await call(services.rounds.list, served.number, numbers=numbers)
         page, following = cut(found, limit, lambda row: row.number)
-        shown = [shown_round(row, served.now()) for row in page]
+        now = served.now()
+        shown = [shown_round(row, now) for row in page]
         return Page(items=[s for s in shown if status in (None, s.status)], next=following)
 
     @routes.get("/{tournament}/rounds/current")
@@ -222,6 +225,7 @@ def shown_round(row: RoundRow, now: int) -> RoundShown:
         clip_up=template.clip_up / RATE_ONE if template else None,
         clip_down=template.clip_down / RATE_ONE if template else None,
         threshold=amount(template.threshold) if template else None,
+        kappa=template.kappa / MILLIONTH if template else None,
         phi=None if row.phi is None else row.phi / MILLIONTH,
         payout_factor=None if row.payout_factor is None else row.payout_factor / MILLIONTH,
         at_risk=amount(row.at_risk),

@@ -58,6 +58,8 @@ class Stages:
         """Takes in where rounds stand now; returns how many changes there were."""
         changes = 0
         for number, served in self.services.tournaments.items():
+            if not served.ledger.is_whole:
+                continue  # rounds would be told once more, as they were
             now = served.now()
             for row in reversed(self.services.rounds.list(number, limit=_NEWEST)):
                 changes += self._seen(row, stage_of(row, now), now)

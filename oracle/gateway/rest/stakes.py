@@ -1,6 +1,7 @@
 """Routes of stakes: what a model has, transactions to sign, and changes by mandate."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -20,7 +21,7 @@ from oracle.gateway.rest.common import (
     own_model,
 )
 from oracle.gateway.rest.unsigned import CallShown, shown_calls
-from oracle.gateway.services import Services
+from oracle.gateway.services import Outside, Services
 from oracle.gateway.staking import staking_of, transactions_of
 from oracle.records.rows import ModelRow
 from oracle.records.rows import Request as Waiting
@@ -127,6 +128,7 @@ def router(services: Services) -> APIRouter:
     """Routes below ``/v1``."""
     routes = APIRouter(prefix="/v1", tags=["stakes"], responses=ERRORS)
     call, staking = services.call, services.part(staking_of)
+    ask = partial(services.outside, Outside.ASKING)
 
     def transactions(model: ModelRow) -> Transactions:
         return services.part(transactions_of)[model.tournament]
@@ -151,7 +153,7 @@ def router(services: Services) -> APIRouter:
         joins the round that is open now."""
         await asked(services, request)
         row = await model_of(services, model_id)
-        return shown_calls(await call(_calls, transactions(row), row, wish))
+        return shown_calls(await ask(_calls, transactions(row), row, wish))
 
     @routes.post("/models/{model_id}/intents")
     async def intent(request: Request, model_id: ModelId, wish: IntentWish) -> ToSign:
@@ -162,7 +164,7 @@ def router(services: Services) -> APIRouter:
         made = transactions(row)
         units = None if wish.amount is None else nmr_units(wish.amount)
         kind = StakeAction[wish.action.upper()]
-        found = await call(made.intent, row.model, kind, units, wish.mode, wish.hours)
+        found = await ask(made.intent, row.model, kind, units, wish.mode, wish.hours)
         relay = made.desk.reader.addresses.relay
         return ToSign(relay=relay, typed_data=to_sign(found, made.desk.domain))
 
@@ -181,14 +183,15 @@ def router(services: Services) -> APIRouter:
         caller = await asked(services, request)
         row = await own_model(services, caller, model_id, Scope.STAKE)
         units = None if wish.amount is None else nmr_units(wish.amount)
-        return _change(await call(staking.change, caller, row.tournament, row, units, wish.action))
+        asks = (caller, row.tournament, row, units, wish.action)
+        return _change(await services.outside(Outside.RELAYING, staking.change, *asks))
 
     @routes.get("/tournaments/{tournament}/mandates")
     async def mandates(request: Request, tournament: TournamentNumber) -> list[MandateShown]:
         """What the caller allowed this server, and what was used of it."""
         caller = await asked(services, request)
         account = caller.require(Scope.READ_USER_INFO)
-        return await call(_mandates, services, tournament, account.address)
+        return await ask(_mandates, services, tournament, account.address)
 
     @routes.get("/tournaments/{tournament}/mandate-to-sign")
     async def wanted(
@@ -206,11 +209,12 @@ def router(services: Services) -> APIRouter:
         caller = await asked(services, request)
         owner = caller.require(Scope.READ_USER_INFO).address
         served = services.tournament(tournament).number
+        services.tournament(tournament).require_whole()
         mine = [row.model for row in await call(services.models.of_owner, [owner], served)]
         if models is not None and not set(models) <= set(mine):
             raise InputError("not all of these models are yours")
         most = nmr_units(max_deposit)
-        found = await call(
+        found = await ask(
             staking.wanted,
             caller,
             served,
@@ -221,7 +225,7 @@ def router(services: Services) -> APIRouter:
         )
         made = services.part(transactions_of)[served]
         pool = made.desk.reader.addresses.pool
-        approve = await call(made.approve, owner, pool, most * WEI_PER_UNIT)
+        approve = await ask(made.approve, owner, pool, most * WEI_PER_UNIT)
         return MandateToSign(
             typed_data=to_sign(found, made.desk.domain),
             unsigned=_form(found, made),
@@ -236,8 +240,8 @@ def router(services: Services) -> APIRouter:
         writes. Its owner ends it on the chain, at once."""
         caller = await asked(services, request)
         caller.require(Scope.STAKE)
-        kept = await call(staking.store_mandate, caller, tournament, signed)
-        return await call(_mandate, services, kept)
+        kept = await ask(staking.store_mandate, caller, tournament, signed)
+        return await ask(_mandate, services, kept)
 
     @routes.post("/tournaments/{tournament}/mandates/{hash}/revocation")
     async def revocation(

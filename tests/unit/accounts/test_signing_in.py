@@ -5,6 +5,7 @@ import time
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from siwe import SiweMessage
 from wallets import SITE, WHERE, message, signed, signed_in, wallet
 
 from oracle.accounts.accounts import Accounts
@@ -50,6 +51,19 @@ def test_sign_in__message_twice__refused(accounts: Accounts) -> None:
     text = message(accounts.nonce(WHERE), NOW, wallet())
     accounts.sign_in(text, signed(text, wallet()), WHERE)
     with pytest.raises(SignInError, match="nonce is not known, or was used"):
+        accounts.sign_in(text, signed(text, wallet()), WHERE)
+
+
+def test_sign_in__message_of_more_than_1000_characters__refused_before_it_is_parsed(
+    accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The parser's time grows with the square of the length, and nobody has signed yet."""
+    nonce = accounts.nonce(WHERE)
+    short = message(nonce, NOW, wallet(), statement="x")
+    text = message(nonce, NOW, wallet(), statement="x" * (1_002 - len(short)))
+    assert len(text) == 1_001
+    monkeypatch.setattr(SiweMessage, "from_message", None)
+    with pytest.raises(InputError, match="more than 1000 characters"):
         accounts.sign_in(text, signed(text, wallet()), WHERE)
 
 

@@ -190,10 +190,13 @@ def test_webhook__set_and_taken_away__then_the_answer_is_the_text_true(
     assert owner.ask(query, modelId=alpha, newSubmissionWebhook=url) == "true"
     from oracle.records.profiles import Profiles
 
-    kept = Profiles(profiles.database).of(8, [history.alpha])[history.alpha]
+    [model] = profiles.models.by_id(8, [history.alpha])
+    kept = Profiles(profiles.database).of(model)
+    assert kept is not None
     assert (kept.webhook, len(kept.webhook_secret or b"")) == (url, 32)
     assert owner.ask(query, modelId=alpha) == "true"
-    after = Profiles(profiles.database).of(8, [history.alpha])[history.alpha]
+    after = Profiles(profiles.database).of(model)
+    assert after is not None
     assert (after.webhook, after.webhook_secret) == (None, kept.webhook_secret)
 
 

@@ -80,9 +80,14 @@ def test_stake__drained_by_mandate__then_nothing_of_it_is_left(
     gamma = Staker(history.world, staker.serving, history.gamma)
     gamma.allow()
     owner = _asker(gamma)
-    drained = owner.ask(DRAIN, drain=True, amount="11000000", modelId=gamma.model.uuid)
-    assert (drained["drain"], drained["requestedAmount"]) == (True, "11000000")
-    assert (drained["type"], drained["status"]) == ("decrease", "mined")
+    everything = {"drain": True, "amount": "11000000", "modelId": gamma.model.uuid}
+    reader = history.world.reader
+    waiting = reader.queue(reader.target(), reader.newest().number)
+    if history.gamma not in waiting:  # the chain is one for both databases
+        drained = owner.ask(DRAIN, **everything)
+        assert (drained["drain"], drained["requestedAmount"]) == (True, "11000000")
+        assert (drained["type"], drained["status"]) == ("decrease", "mined")
+    assert "has 0 NMR that can be released" in owner.refused(DRAIN, **everything)
     history.world.chain.finalize()
     staker.serving.follow()
     found = owner.ask(VALUE, n=f"model-{history.gamma}")

@@ -104,11 +104,6 @@ def test_request__no_query_of_that_form__then_it_is_said_with_status_200(
         ("{ v2Leaderboard(limit: -1) { rank } }", "limit -1, offset 0"),
         ("{ v2Leaderboard(limit: 10001) { rank } }", "at most 10000 rows"),
         ('{ pipelineStatus(tournament: "classic", date: "soon") { tournament } }', "no date"),
-        ("{ v2Leaderboard { rank } }", "this server does not answer for leaderboards"),
-        (
-            '{ pipelineStatus(tournament: "classic") { tournament } }',
-            "does not answer for the scor",
-        ),
         ('{ pipelineStatus(tournament: "bonds") { tournament } }', "no pipeline 'bonds'"),
     ],
 )

@@ -44,7 +44,7 @@ class _World:
         self.rows: list[RoundRow] = []
         self.time = 0
         rounds = SimpleNamespace(list=lambda number, limit: self.rows[::-1][:limit])
-        served = SimpleNamespace(now=lambda: self.time)
+        served = SimpleNamespace(now=lambda: self.time, ledger=SimpleNamespace(is_whole=True))
         self.services: Any = SimpleNamespace(tournaments={8: served}, rounds=rounds)
 
 

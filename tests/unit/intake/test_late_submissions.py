@@ -1,11 +1,22 @@
 """Files that come after the close: scored late, and sent for the next round under its ids."""
 
 import hashlib
+from dataclasses import replace
 
-from server_operators import Operators, reasons
+import pytest
+from server_operators import Operators, allow, reasons
 from server_people import EIGHT, Person, close, next_round
 
+from oracle.chain.signing import LocalSigner
+from oracle.errors import UnreachableError
+from oracle.intake.queue import send_queued
+from oracle.intake.rows import Submission
+from oracle.operator.client import submit
+from oracle.records.schema.uploads import submission_keys
+from oracle.settlement.wire import ReceiptsFile
 from oracle.tournaments.remapping import ids_bytes
+
+_NOBODY = ["http://127.0.0.1:9", "http://127.0.0.1:19"]
 
 
 def test_create__after_the_close__late_and_queued_for_the_next_round(
@@ -54,15 +65,104 @@ def test_queued__next_round_opens_and_ids_are_mapped__sent_under_its_ids(
     assert person.serving.client.get(given.url).content == found
 
 
-def test_queued__provider_maps_no_ids__refused_with_that_reason(
+def _newest(person: Person) -> Submission:
+    return max(person.history(), key=lambda row: row.round)
+
+
+def _same_order(person: Person, number: int, following: int) -> None:
+    """The provider says that ids follow each other in their order."""
+    files = person.world.files
+    ids = dict(zip(files[number].ids, files[following].ids, strict=True))
+    (person.world.provider / str(following) / "ids.csv").write_bytes(ids_bytes(ids))
+
+
+def test_queued__provider_maps_ids_later__waits_saying_so_and_is_sent(
     person: Person, number: int
 ) -> None:
     _late(person, number)
     following = next_round(person.world, person.serving)
     _queue(person)
-    row = max(person.history(), key=lambda one: one.round)
-    assert (row.status, row.round) == ("refused", following)
-    assert "does not say which ids" in row.reason
+    row = _newest(person)
+    assert (row.status, row.round) == ("queued", following)
+    assert "not sent yet: the data provider does not say which ids" in row.reason
+    _same_order(person, number, following)
+    _queue(person)
+    row = _newest(person)
+    assert (row.status, row.round, row.reason) == ("accepted", following, "")
+
+
+def test_queued__universe_or_owners_word_comes_later__waits_for_both(
+    person: Person, number: int
+) -> None:
+    _late(person, number)
+    database = person.serving.services.database
+    database.run(lambda connection: connection.execute(submission_keys.delete()))
+    following = next_round(person.world, person.serving)
+    _same_order(person, number, following)
+    universe = person.world.provider / str(following) / "universe.csv"
+    raw = universe.read_bytes()
+    universe.unlink()
+    _queue(person)
+    assert "has not allowed this server" in _newest(person).reason
+    allow(person.serving, person.world, person.wallet)
+    _queue(person)
+    assert "universe of round" in _newest(person).reason
+    universe.write_bytes(raw)
+    _queue(person)
+    assert _newest(person).status == "accepted"
+
+
+def test_queued__provider_maps_no_ids_until_the_close__refused(person: Person, number: int) -> None:
+    _late(person, number)
+    waited_for = next_round(person.world, person.serving)
+    _queue(person)
+    following = next_round(person.world, person.serving)
+    _same_order(person, number, following)
+    _queue(person)
+    [row] = [row for row in person.history() if row.queued_from]
+    assert row.status == "refused"
+    assert f"round {waited_for}, for which it waited, is over" in row.reason
+    again = person.intake.history.by_id(row.id)
+    assert again is not None
+    assert again.reason == row.reason
+
+
+def test_queued__owner_sent_a_newer_file_himself__that_one_counts(
+    person: Person, operators: Operators, number: int
+) -> None:
+    """The server was down when the round opened, and so did not see the owner's file."""
+    world = person.world
+    _late(person, number)
+    following = next_round(world, person.serving)
+    _same_order(person, number, following)
+    terms = person.intake.desks[EIGHT].terms(following)
+    mine = world.files[following].predictions(9)
+    signer, urls = LocalSigner(person.wallet), list(operators.ingests)
+    submit(mine, following, 0, signer, world.domain, urls, terms.needed, terms.signers, terms.times)
+    _queue(person)
+    found = operators.files(following, 0)[0]
+    assert len(found) == 2
+    assert found[max(found, key=lambda key: key.sequence)] == mine
+
+
+def test_queued__too_few_operators_take_it__sent_again_until_enough_did(
+    person: Person, operators: Operators, number: int
+) -> None:
+    _late(person, number)
+    following = next_round(person.world, person.serving)
+    _same_order(person, number, following)
+    urls = list(operators.ingests)
+    desks = {EIGHT: replace(person.intake.desks[EIGHT], operators=[urls[0], *_NOBODY])}
+    with pytest.raises(UnreachableError, match="1 operators took the file, 2 must"):
+        send_queued(replace(person.intake, desks=desks), EIGHT)
+    row = _newest(person)
+    assert row.status == "queued"
+    assert "1 operators took the file" in row.reason
+    assert len(ReceiptsFile.model_validate_json(row.receipts).submission.receipts) == 1
+    _queue(person)
+    sent = _newest(person)
+    assert (sent.status, sent.sequence) == ("accepted", row.sequence)
+    assert [len(files) for files in operators.files(following, 0)] == [1] * len(urls)
 
 
 def test_queued__another_file_for_that_round__the_queued_one_gives_way(

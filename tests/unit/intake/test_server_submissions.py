@@ -61,7 +61,7 @@ def test_create__eight_at_once_of_one_upload__sent_once(
     with ThreadPoolExecutor(8) as pool:
         answers = [asked.result() for asked in [pool.submit(create) for _ in range(8)]]
     [row] = person.history()
-    assert set(answers) <= {row.id, f"{filename} is being worked on"}
+    assert set(answers) <= {row.id, "this file is being worked on"}
     assert row.id in answers
     assert [len(files) for files in operators.files(number, 0)] == [1] * len(operators.ingests)
 
@@ -204,11 +204,14 @@ def test_create__operators_do_not_answer__the_same_call_works_later(
         filename = person.put(world.files[number].predictions(1)).filename
         with pytest.raises(UnreachableError, match="does not answer"):
             person.create(filename)
-        assert person.history() == []
+        [row] = person.history()
+        assert row.status == "refused"
+        assert "does not answer" in row.reason
     with world.serving(where, tmp_path / "home", **operators.config(tmp_path)) as serving:
         serving.follow()
         person = Person(world, serving)
-        assert person.create(filename).status == "accepted"
+        made = person.create(filename)
+        assert (made.id, made.status, made.sequence) == (row.id, "accepted", row.sequence)
 
 
 def test_create__one_operator_down__taken_by_the_others(

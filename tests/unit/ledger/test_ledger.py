@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from played_history import PAYEE, Bench, history, play
@@ -320,6 +321,44 @@ def test_update__events_that_do_not_add_up__refused_and_nothing_of_it_is_left(
     with pytest.raises(EventError):
         ledger.update()
     assert not any(bench.dump().values())
+
+
+def test_update__filled_anew_and_broken_off__not_whole_until_the_finalized_block(
+    bench: Bench, whole: Ledger, end: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tables that show a past must not be taken for what is, by the next process neither."""
+    assert whole.is_whole
+    with bench.database.begin() as connection:
+        connection.execute(update(chain.tournaments).values(block_hash=b"\x99" * 32))
+    again, write, writes = bench.ledger(end), Ledger._write, iter(range(3))
+    assert again.is_whole
+
+    def fails(*arguments: Any) -> None:
+        if next(writes, None) is None:
+            raise UnreachableError("the endpoint is gone")
+        write(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("oracle.ledger.ledger._LOGS", 5)
+        patch.setattr(Ledger, "_write", fails)
+        with pytest.raises(UnreachableError):
+            again.update()
+    assert Models(bench.database).all(T)
+    assert not again.is_whole
+    next_process = bench.ledger(end)
+    assert (next_process.is_whole, next_process.now) == (False, 0)
+    next_process.update()
+    assert next_process.is_whole
+
+
+def test_ledger__before_its_first_look__has_the_time_that_the_tables_stand_at(
+    bench: Bench, end: int
+) -> None:
+    first = bench.ledger(end)
+    assert (first.is_whole, first.now) == (False, 0)
+    block = first.update().block
+    restarted = bench.ledger(end)
+    assert (restarted.is_whole, restarted.now) == (True, block.timestamp)
 
 
 def test_ledger__database_of_another_deployment__refused(

@@ -24,6 +24,8 @@ from oracle.staking.rows import Action, Status
 
 pytestmark = [pytest.mark.slow, pytest.mark.chain, pytest.mark.xdist_group("staking")]
 EIGHT, ONE = 8, UNITS_PER_NMR
+_HIS_OTHER = 3
+"""A further model of the first one's owner."""
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +33,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerWorld]:
     with server_world(tmp_path_factory.mktemp("world")) as made:
         for number in range(3):
             made.register(f"model {number}")
+        assert made.register("his other", made.owner(0)) == _HIS_OTHER
         made.announce(window=4_000)
         made.chain.finalize()
         yield made
@@ -72,16 +75,21 @@ def test_increase__by_mandate__queued_on_chain_and_final_afterwards(staker: Stak
     assert row == replace(made, status=Status.FINAL)
 
 
-def test_decrease__some_and_then_all__requested_on_chain(staker: Staker) -> None:
+def test_decrease__some_and_then_all__requested_on_chain(
+    world: ServerWorld, serving: Serving
+) -> None:
+    number = world.register(f"model {world.reader.models()}")
+    world.chain.finalize()
+    serving.follow()
+    staker = Staker(world, serving, number)
     staker.allow()
-    staker.staking.change(staker.caller, EIGHT, staker.model, ONE, Action.INCREASE)
-    _, released = queued(staker.world, 0)
+    staker.staking.change(staker.caller, EIGHT, staker.model, 2 * ONE, Action.INCREASE)
     made = staker.staking.change(staker.caller, EIGHT, staker.model, ONE, Action.DECREASE)
     assert made.amount == ONE
-    assert queued(staker.world, 0)[1] == min(released + ONE, RELEASE_ALL)
+    assert queued(world, number) == (2 * ONE, ONE)
     drained = staker.staking.change(staker.caller, EIGHT, staker.model, None, Action.DECREASE)
     assert drained.amount is None
-    assert queued(staker.world, 0)[1] == RELEASE_ALL
+    assert queued(world, number) == (2 * ONE, RELEASE_ALL)
 
 
 def test_change__no_mandate__the_error_names_the_page_to_sign_at(staker: Staker) -> None:
@@ -98,7 +106,7 @@ def test_change__no_mandate__the_error_names_the_page_to_sign_at(staker: Staker)
         ({"max_deposit": ONE * WEI_PER_UNIT}, "increase", 2 * ONE, "allows deposits of 1 NMR more"),
         ({"max_release": ONE * WEI_PER_UNIT}, "decrease", 2 * ONE, "allows releases of 1 NMR more"),
         ({"max_release": ONE * WEI_PER_UNIT}, "decrease", None, "a release of everything"),
-        ({"models": (1, 2)}, "increase", ONE, "does not name this model"),
+        ({"models": (1, _HIS_OTHER)}, "increase", ONE, "does not name this model"),
     ],
     ids=["too small a deposit", "too small a release", "no full release", "another model"],
 )
@@ -189,9 +197,9 @@ def test_change__more_often_than_the_server_pays_for__refused(
         serving.follow()
         staker = Staker(world, serving)
         staker.allow()
-        staker.staking.change(staker.caller, EIGHT, staker.model, ONE, Action.DECREASE)
+        staker.staking.change(staker.caller, EIGHT, staker.model, ONE, Action.INCREASE)
         with pytest.raises(TooManyError):
-            staker.staking.change(staker.caller, EIGHT, staker.model, ONE, Action.DECREASE)
+            staker.staking.change(staker.caller, EIGHT, staker.model, ONE, Action.INCREASE)
         assert len(staker.staking.requests.of_model(EIGHT, 0)) == 1
 
 

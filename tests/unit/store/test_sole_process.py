@@ -16,6 +16,7 @@ import pytest
 
 from oracle.errors import RefusedError
 from oracle.operator import run, state
+from oracle.store import sole
 from oracle.store.faults import StoreError
 from oracle.store.sole import sole_process
 
@@ -73,6 +74,19 @@ def test_sole_process__another_has_the_database__refused_until_it_ends(
             pass
         assert not refused(other)
     assert not refused(url)
+
+
+def test_sole_process__ended_while_the_server_is_slow_to_end_its_session__free_at_once(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        sessions: list[Any] = []
+        patch.setattr(sole, "_close", sessions.append)
+        with sole_process(url, lambda: None):
+            pass
+        assert not refused(url)
+    for session in sessions:
+        sole._close(session)
 
 
 def test_sole_process__holder_killed__the_next_one_gets_it(url: str) -> None:
