@@ -131,7 +131,10 @@ def test_health__before_and_after_the_chain_was_followed__told_apart(serving: Se
     assert client.get("/healthz").status_code == 200
     ready = client.get("/readyz")
     assert ready.status_code == 503
-    assert ready.json()["reasons"] == ["follow 8 has not been done yet"]
+    assert ready.json()["reasons"] == [
+        "the tables of tournament 8 are being filled",
+        "follow 8 has not been done yet",
+    ]
     serving.follow()
     assert client.get("/readyz").json() == {"ready": True, "reasons": []}
     metrics = client.get("/metrics").text
