@@ -27,6 +27,11 @@ export async function firstBlockSince(client: Client, timestamp: bigint): Promis
   return low;
 }
 
+/** From the first to at most the one after the last block of a time: several may share it. */
+export async function blocksAt(client: Client, timestamp: bigint): Promise<readonly [bigint, bigint]> {
+  return Promise.all([firstBlockSince(client, timestamp), firstBlockSince(client, timestamp + 1n)]);
+}
+
 /** What the operators signed to bring `said` in, with who signed. `committedAt`: the commit's time,
  * or the answer's to a challenge. */
 export async function ballotOf(
@@ -37,8 +42,8 @@ export async function ballotOf(
   committedAt: bigint,
 ): Promise<Ballot> {
   const isAnswer = BigInt(challengeId) !== 0n;
-  const block = await firstBlockSince(client, committedAt);
-  const where = { address: of.oracle, fromBlock: block, toBlock: block, args: { round: said.round } };
+  const [fromBlock, toBlock] = await blocksAt(client, committedAt);
+  const where = { address: of.oracle, fromBlock, toBlock, args: { round: said.round } };
   const [log] = isAnswer
     ? await getLogs(client, { ...where, event: getAbiItem({ abi: ORACLE, name: "Confirmed" }) })
     : await getLogs(client, { ...where, event: getAbiItem({ abi: ORACLE, name: "Committed" }) });
