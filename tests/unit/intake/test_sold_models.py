@@ -1,5 +1,7 @@
 """A model that changed hands: what its owner kept at the server is not the next one's."""
 
+from uuid import uuid4
+
 import pytest
 from server_operators import caller, token
 from server_people import EIGHT, Person
@@ -13,7 +15,8 @@ _SUBMISSIONS = "{ account { models { id submissions { filename } } } }"
 
 def test_model__sold__next_owner_sees_nothing_of_the_first(person: Person, number: int) -> None:
     world, serving = person.world, person.serving
-    model = world.register("to be sold", person.wallet)
+    # The chain is one for both databases.
+    model = world.register(f"to be sold {uuid4()}", person.wallet)
     world.chain.finalize()
     serving.follow()
     [person.model] = serving.services.models.by_id(EIGHT, [model])
