@@ -5,6 +5,7 @@ import csv
 import json
 import os
 import re
+import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from local_machine import free_base_port, processes_naming
 
 ROOT = Path(__file__).resolve().parents[2]
+HERE = shlex.quote(str(ROOT))
 README = ROOT / "examples" / "README.md"
 BASE_OF_SERVER = 40
 CLIENTS = ROOT / ".venv-clients" / "bin" / "python"
@@ -50,7 +52,7 @@ class Newcomer:
         self.said[line] = self._shell(self._here(line))
 
     def json(self, command: str) -> Any:
-        return json.loads(self._shell(f"{ROOT / 'assay'} {command} --json"))["result"]
+        return json.loads(self._shell(f"{HERE}/assay {command} --json"))["result"]
 
     def _here(self, line: str) -> str:
         if ".venv-clients" in line and not CLIENTS.exists():
@@ -59,7 +61,7 @@ class Newcomer:
         if line == "./assay devnet up":
             line += f" --base-port {self.port}"
         line = line.replace("28640", str(self.port + BASE_OF_SERVER))
-        line = re.sub(r"(?<![\w./])(\./assay|\.venv|examples/)", rf"{ROOT}/\1", line)
+        line = re.sub(r"(?<![\w./])(\./assay|\.venv|examples/)", lambda m: f"{HERE}/{m[1]}", line)
         return line
 
     def _export(self, setting: str) -> None:
@@ -76,7 +78,7 @@ class Newcomer:
 
     def wait_for(self, told: str) -> None:
         """Until the end of this command says so: what the server shows follows the chain."""
-        self._shell(f"until {ROOT / 'assay'} {told}; do sleep 1; done")
+        self._shell(f"until {HERE}/assay {told}; do sleep 1; done")
 
     def _shell(self, line: str) -> str:
         done = subprocess.run(
