@@ -9,6 +9,7 @@ Data sets are public: no token is needed. Writes ``validation.csv`` (for diagnos
 import argparse
 import json
 import os
+import time
 from pathlib import Path
 
 import httpx
@@ -26,22 +27,32 @@ def ask(server: str, query: str) -> dict[str, object]:
     return answer["data"]
 
 
-def download(server: str, folder: Path) -> None:
-    """The newest release of each file, for the open round."""
-    names = sorted(ask(server, "{ listDatasets }")["listDatasets"])
+def published(server: str, seconds: float) -> dict[str, str]:
+    """The newest release of each file, for the open round; they appear soon after it opens."""
+    deadline = time.monotonic() + seconds
+    while True:
+        names = sorted(ask(server, "{ listDatasets }")["listDatasets"])
+        found = {name.rpartition("/")[2]: name for name in names}
+        missing = [wanted for wanted in WANTED if wanted not in found]
+        if not missing:
+            return {wanted: found[wanted] for wanted in WANTED}
+        if time.monotonic() > deadline:
+            raise SystemExit(f"{', '.join(missing)}: not published; is a round open?")
+        time.sleep(1)
+
+
+def download(server: str, folder: Path, seconds: float) -> None:
+    """Each of the files into ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
-    for wanted in WANTED:
-        found = [name for name in names if name.rpartition("/")[2] == wanted]
-        if not found:
-            raise SystemExit(f"{wanted} is not published: is a round open?")
-        query = f'{{ dataset(filename: "{found[-1]}") }}'
+    for wanted, name in published(server, seconds).items():
+        query = f'{{ dataset(filename: "{name}") }}'
         url = ask(server, query)["dataset"]
         with httpx.stream("GET", url, timeout=600) as answer:
             answer.raise_for_status()
             with (folder / wanted).open("wb") as file:
                 for piece in answer.iter_bytes():
                     file.write(piece)
-        print("downloaded", found[-1])
+        print("downloaded", name)
 
 
 def train(folder: Path, features: list[str]) -> lightgbm.LGBMRegressor:
@@ -66,10 +77,11 @@ def main() -> None:
     parser.add_argument("--server", default=os.environ.get("ASSAY_SERVER"), help="its address")
     parser.add_argument("--out", type=Path, default=Path("mine"), help="folder for everything")
     parser.add_argument("--features", default="medium", help="feature set: small, medium, all")
+    parser.add_argument("--wait", type=float, default=60, help="seconds for the files to appear")
     given = parser.parse_args()
     if not given.server:
         parser.error("name a server: --server, or ASSAY_SERVER")
-    download(given.server, given.out)
+    download(given.server, given.out, given.wait)
     sets = json.loads((given.out / "features.json").read_text())["feature_sets"]
     features = sets[given.features]
     model = train(given.out, features)

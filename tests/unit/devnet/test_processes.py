@@ -70,7 +70,13 @@ def group(tmp_path: Path) -> Iterator[ProcessGroup]:
 
 
 def _logged(group: ProcessGroup, name: str) -> Callable[[], str]:
-    return lambda: group.log_path(name).read_text()
+    """What the process printed, from its first whole line on: one may be written in two pieces."""
+
+    def read() -> str:
+        text = group.log_path(name).read_text()
+        return text if text.endswith("\n") else ""
+
+    return read
 
 
 # ---------------------------------------------------------------------- starting

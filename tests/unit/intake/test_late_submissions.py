@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import replace
+from uuid import uuid4
 
 import pytest
 from server_operators import Operators, allow, reasons
@@ -210,7 +211,8 @@ def test_create__round_is_being_scored__queued_alone(
 
 def test_queued__model_was_sold_meanwhile__refused(person: Person, number: int) -> None:
     world = person.world
-    model = world.register("for sale", person.wallet)
+    # The chain is one for both databases.
+    model = world.register(f"for sale {uuid4()}", person.wallet)
     world.chain.finalize()
     person.serving.follow()
     seller = person
