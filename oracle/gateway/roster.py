@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
+from eth_utils import function_abi_to_4byte_selector
 from hexbytes import HexBytes
 from pydantic import TypeAdapter, ValidationError
 
@@ -159,7 +160,7 @@ class Roster:
         if key not in self._convicted:
             call = reader.oracle.get_function_by_name("report_equivocation")
             data = bytes(reader.web3.eth.get_transaction(HexBytes(transaction))["input"])
-            self._convicted[key] = data[:4] == bytes.fromhex(call.selector.removeprefix("0x"))
+            self._convicted[key] = data[:4] == function_abi_to_4byte_selector(call.abi)
         return self._convicted[key]
 
     # ------------------------------------------------------------------ their addresses
