@@ -11,11 +11,14 @@ def tasks(services: Services) -> list[Task]:
     for one in services.tournaments.values():
         services.health.want(partial(_lack, one))
     return [
-        Task(
-            f"follow {number}", services.config.cycle, partial(_follow, services, one), needed=True
-        )
+        Task(task_name(number), services.config.cycle, partial(_follow, services, one), needed=True)
         for number, one in services.tournaments.items()
     ]
+
+
+def task_name(tournament: int) -> str:
+    """By which its health is asked for."""
+    return f"follow {tournament}"
 
 
 def _follow(services: Services, tournament: Tournament) -> None:

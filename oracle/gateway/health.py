@@ -83,6 +83,11 @@ class Health:
             now = self._clock()
             return [name for name, beat in self._watched.items() if now - beat > self._stall]
 
+    def is_failing(self, name: str) -> bool:
+        """Whether a task's newest run failed."""
+        with self._lock:
+            return bool(self._errors.get(name))
+
     def lacks(self) -> list[str]:
         """Why requests cannot be answered well now; empty if they can."""
         stalled = self.stalled()

@@ -69,6 +69,21 @@ def test_chain__falls_silent__said_and_found_again_without_a_reload(
         expect(page.locator("main")).not_to_contain_text("as of the last answer", timeout=60_000)
 
 
+def test_chain__does_not_answer_the_server__pages_say_so_and_keep_what_was(
+    browser: Browser, crossing: Crossing
+) -> None:
+    tournament = crossing.at.world.reader.addresses.tournament
+    with crossing.look(browser, f"/{tournament}") as visit:
+        page = visit.page
+        expect(page.locator("dl.keys")).to_contain_text("Staked")
+        with crossing.at.chains.child.silent():
+            expect(page.locator("header")).to_contain_text("chain does not answer", timeout=90_000)
+            for name in ("Leaderboard", "Rounds", "Operators"):
+                page.get_by_label("Pages").get_by_role("link", name=name).click()
+                expect(page.locator("main table").first).to_be_visible()
+        expect(page.locator("header")).not_to_contain_text("chain does not answer", timeout=90_000)
+
+
 def test_chain__the_other_one_down__balances_and_stakes_of_this_one_go_on(
     browser: Browser, crossing: Crossing
 ) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 
+from oracle.gateway.following import task_name
 from oracle.gateway.forms import amount, iso, score
 from oracle.gateway.rest.common import (
     ERRORS,
@@ -29,13 +30,15 @@ _KINDS = {code: name.lower() for name, code in SCORE_KINDS.items()}
 
 
 class TournamentShown(BaseModel):
-    """``now``: time of the newest block that was seen."""
+    """``now``: time of the newest block that was seen. ``is_followed``: whether the chain answered
+    this server when it last asked; else everything shown is as of ``now``."""
 
     tournament: int
     name: str
     chain_id: int
     pool: str
     now: str | None
+    is_followed: bool
     current_round: int | None
 
 
@@ -122,6 +125,7 @@ def router(services: Services) -> APIRouter:
                     chain_id=one.settings.chain_id,
                     pool=one.ledger.reader.addresses.pool,
                     now=iso(one.now()) if known else None,
+                    is_followed=known and not services.health.is_failing(task_name(number)),
                     current_round=current.number if current else None,
                 )
             )
