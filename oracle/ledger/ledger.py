@@ -72,7 +72,9 @@ class Ledger:
         self._batches = SettledBatches(reader, self._published)
         self._replay: Replay | None = None
         self._claim()
-        kept = self._block_time()
+        kept, self.wound_down = database.read(
+            lambda connection: snapshot.outline(connection, self.tournament)
+        )
         self.now = kept
         """Time of the newest block that was seen, finalized or not; before, of the block that the
         tables stand at; 0 without one."""
@@ -124,6 +126,7 @@ class Ledger:
             self._write(replay.state, changes)
             applied += len(logs)
         self._replay, self.is_whole = replay, True
+        self.wound_down = replay.state.pool.wound_down
         return applied
 
     def _loaded(self) -> Replay:
@@ -160,12 +163,6 @@ class Ledger:
         self._replay, self.is_whole = None, False
         with self._database.begin() as connection:
             forget(connection, self.tournament)
-
-    def _block_time(self) -> int:
-        """As ``Cursor`` has it; 0 where the tables do not stand at a block's end."""
-        table = chain.tournaments.c
-        query = select(table.block_time).where(table.tournament == self.tournament)
-        return self._database.read(lambda connection: connection.execute(query).scalar()) or 0
 
     def _claim(self) -> None:
         """Refuses a database whose rows of this number are another tournament's."""

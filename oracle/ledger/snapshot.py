@@ -60,6 +60,15 @@ def load(connection: Connection, tournament: int, clocks: Clocks) -> Snapshot:
     return Snapshot(cursor, pool, owners, untaken)
 
 
+def outline(connection: Connection, tournament: int) -> tuple[int, bool]:
+    """The time of the tables' block, 0 where they do not stand at a block's end, and whether the
+    pool was wound down by then."""
+    table = chain.tournaments.c
+    query = select(table.block_time, table.state).where(table.tournament == tournament)
+    row = connection.execute(query).first()
+    return (0, False) if row is None else (row.block_time, json.loads(row.state)["wound_down"])
+
+
 def save(
     connection: Connection,
     database: Database,

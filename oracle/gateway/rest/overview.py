@@ -41,10 +41,12 @@ class StagedRound(RoundShown):
 
 class OverviewShown(BaseModel):
     """A tournament at its newest finalized block. NMR. ``paid`` and ``burned``: by all rounds so
-    far; ``at_risk``: in rounds whose result is committed and which are not settled."""
+    far; ``at_risk``: in rounds whose result is committed and which are not settled.
+    ``wound_down``: the pool has ended, and pays everything out."""
 
     tournament: int
     now: str | None
+    wound_down: bool
     models: int
     staked_models: int
     staked: str
@@ -222,6 +224,7 @@ def _overview(services: Services, sums: Summaries, tournament: int) -> OverviewS
     return OverviewShown(
         tournament=tournament,
         now=iso(now),
+        wound_down=served.ledger.wound_down,
         models=totals.models,
         staked_models=totals.staked_models,
         staked=amount(totals.staked) or "0",

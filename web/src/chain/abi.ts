@@ -58,6 +58,8 @@ export const ORACLE = parseAbi([
 export const REGISTRY = parseAbi([
   "function owner_of(uint256 model) view returns (address)",
   "function payout_of(uint256 model) view returns (address)",
+  "function payout_change_of(uint256 model) view returns (address, uint256)",
+  "function set_payout(uint256 model, address payout)",
 ]);
 
 export const RELAY = parseAbi([

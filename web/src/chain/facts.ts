@@ -19,6 +19,8 @@ export interface ModelNow {
   readonly model: number;
   readonly owner: Address;
   readonly payout: Address;
+  /** Another payout address that was asked for, and the second from which it is in force. */
+  readonly nextPayout: { readonly payout: Address; readonly at: bigint } | null;
   readonly stake: bigint;
   readonly takeProfit: boolean;
   readonly claimable: bigint;
@@ -110,11 +112,12 @@ export async function modelNow(
   const at = { address: of.pool, abi: POOL, blockNumber: pool.block } as const;
   const named = { address: of.registry, abi: REGISTRY, args: [BigInt(model)] } as const;
   const numbers = Array.from({ length: pool.last_announced - pool.head + 2 }, (_, i) => pool.head + i);
-  const [lanes, outs, owner, payout, ...records] = await Promise.all([
+  const [lanes, outs, owner, payout, change, ...records] = await Promise.all([
     readContract(client, { ...at, functionName: "lane_words", args: [BigInt(index), 1n] }),
     readContract(client, { ...at, functionName: "out_words", args: [BigInt(index), 1n] }),
     readContract(client, { ...named, functionName: "owner_of", blockNumber: pool.block }),
     readContract(client, { ...named, functionName: "payout_of", blockNumber: pool.block }),
+    readContract(client, { ...named, functionName: "payout_change_of", blockNumber: pool.block }),
     ...numbers.map((k) =>
       readContract(client, { ...at, functionName: "record_of", args: [BigInt(k), BigInt(model)] }),
     ),
@@ -125,6 +128,7 @@ export async function modelNow(
     model,
     owner,
     payout,
+    nextPayout: change[1] > pool.now ? { payout: change[0], at: change[1] } : null,
     ...lane,
     claimable: laneOf(outs[0] ?? 0n, position),
     records: new Map(waiting.filter(([, one]) => one.deposit || one.release || one.mode)),

@@ -98,6 +98,7 @@ export interface Tournament {
   chain_id: number;
   pool: string;
   now: string | null;
+  is_followed: boolean;
   current_round: number | null;
 }
 
@@ -208,6 +209,7 @@ export interface StagedRound extends Round {
 export interface Overview {
   tournament: number;
   now: string | null;
+  wound_down: boolean;
   models: number;
   staked_models: number;
   staked: string;

@@ -1,7 +1,7 @@
 // What is about to be signed, in words and numbers, before any wallet is asked: steps with what they
 // come to.
 
-import type { Address, Client, Hex } from "viem";
+import { getAddress, isAddress, isAddressEqual, type Address, type Client, type Hex } from "viem";
 import type { ModelNow, PoolNow } from "../chain/facts";
 import { nameOf, type Bridge, type Contracts } from "../chain/networks";
 import { depositOutlook, releaseOutlook, targetOf, type Outlook } from "../chain/outlook";
@@ -14,8 +14,10 @@ import {
   claimStep,
   depositStep,
   exitStep,
+  leaveStep,
   lockStep,
   modeStep,
+  payoutStep,
   releaseStep,
   replayStep,
   revokeStep,
@@ -143,15 +145,57 @@ export function modePlan(where: Where, pool: PoolNow, model: ModelNow, name: str
 export function claimPlan(where: Where, model: ModelNow, name: string): Plan {
   if (model.claimable === 0n) throw new CannotError("there is nothing to claim");
   const step = claimStep(where.contracts, model.model, name, model.claimable, model.payout);
-  const isOwn = model.payout.toLowerCase() === where.account.toLowerCase();
   return {
     title: step.title,
     chainId: where.contracts.chainId,
     facts: [
       { name: "Amount", value: `${nmrOfUnits(model.claimable)} NMR` },
-      { name: "Goes to", value: isOwn ? `${model.payout}, which is you` : model.payout, isStrong: !isOwn },
+      goesTo(where, model),
     ],
-    note: isOwn ? undefined : "The model's payout address is another account than yours.",
+    note: isPaidTo(where, model) ? undefined : "The model's payout address is another account than yours.",
+    steps: async () => [step],
+  };
+}
+
+/** Everything that a model has in a pool that is wound down. */
+export function leavePlan(where: Where, pool: PoolNow, model: ModelNow, name: string): Plan {
+  if (!pool.wound_down) throw new CannotError("the pool has not ended: release, then claim");
+  const waiting = [...model.records].filter(([, one]) => one.deposit > 0n);
+  const deposits = waiting.reduce((sum, [, one]) => sum + one.deposit, 0n);
+  const units = model.stake + model.claimable + deposits;
+  if (units === 0n) throw new CannotError("this model has nothing in the pool");
+  const rounds = waiting.map(([round]) => round);
+  const step = leaveStep(where.contracts, model.model, name, units, rounds, model.payout);
+  return {
+    title: step.title,
+    chainId: where.contracts.chainId,
+    facts: [
+      { name: "Stake", value: `${nmrOfUnits(model.stake)} NMR` },
+      { name: "Claimable", value: `${nmrOfUnits(model.claimable)} NMR` },
+      { name: "Deposits that wait", value: `${nmrOfUnits(deposits)} NMR` },
+      goesTo(where, model),
+    ],
+    note: "No round can burn any of it any more.",
+    steps: async () => [step],
+  };
+}
+
+export function payoutPlan(where: Where, model: ModelNow, name: string, text: string): Plan {
+  requireOwner(where, model);
+  const wanted = text.trim();
+  if (!isAddress(wanted)) throw new CannotError("that is no address: 0x and 40 hex digits, capitals as they were given to you");
+  const payout = getAddress(wanted);
+  if (isAddressEqual(payout, model.payout) && model.nextPayout === null)
+    throw new CannotError("it is the payout address already");
+  const step = payoutStep(where.contracts, model.model, name, payout);
+  return {
+    title: step.title,
+    chainId: where.contracts.chainId,
+    facts: [
+      { name: "Pays now to", value: model.payout },
+      { name: "From 48 hours on", value: payout, isStrong: true },
+    ],
+    note: "Whatever is claimed goes there, and cannot be called back: be sure that you can sign with it on this chain.",
     steps: async () => [step],
   };
 }
@@ -242,12 +286,19 @@ function loss(name: string, most: bigint, of: bigint): Fact {
   return { name, value: `${nmrOfUnits(most)} NMR (${share} %)`, isStrong: true };
 }
 
+const isPaidTo = (where: Where, model: ModelNow): boolean => isAddressEqual(model.payout, where.account);
+
+function goesTo(where: Where, model: ModelNow): Fact {
+  const isOwn = isPaidTo(where, model);
+  return { name: "Goes to", value: isOwn ? `${model.payout}, which is you` : model.payout, isStrong: !isOwn };
+}
+
 function requireRunning(pool: PoolNow): void {
   if (pool.wound_down) throw new CannotError("the pool has ended: everything is paid out by exit");
 }
 
 function requireOwner(where: Where, model: ModelNow): void {
-  if (model.owner.toLowerCase() !== where.account.toLowerCase())
+  if (!isAddressEqual(model.owner, where.account))
     throw new CannotError(`this model is ${model.owner}'s: choose that account in your wallet`);
 }
 

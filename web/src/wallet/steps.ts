@@ -8,7 +8,7 @@ import {
   type Hex,
 } from "viem";
 import { readContract, simulateContract } from "viem/actions";
-import { BRIDGE, POOL, RELAY, TOKEN } from "../chain/abi";
+import { BRIDGE, POOL, REGISTRY, RELAY, TOKEN } from "../chain/abi";
 import type { Bridge, Contracts } from "../chain/networks";
 import { MAX_UINT256, nmrOfUnits, nmrOfWei, WEI_PER_UNIT } from "../chain/units";
 
@@ -32,6 +32,8 @@ export type Kind =
   | "release"
   | "mode"
   | "claim"
+  | "leave"
+  | "payout"
   | "lock"
   | "burn"
   | "exit"
@@ -130,6 +132,26 @@ export function modeStep(of: OfPool, model: number, name: string, takesProfit: b
 export function claimStep(of: OfPool, model: number, name: string, units: bigint, payout: Address): Step {
   const says = `It is paid to ${payout}, the model's payout address.`;
   return poolStep(of, "claim", `Claim ${nmrOfUnits(units)} NMR of ${name}`, says, "claim", [BigInt(model)]);
+}
+
+/** Out of a pool that is wound down; `rounds` hold deposits that were not drained. */
+export function leaveStep(of: OfPool, model: number, name: string, units: bigint, rounds: readonly number[], payout: Address): Step {
+  const says = `Stake, what is claimable and deposits that wait are paid to ${payout}, the model's payout address.`;
+  const args = [BigInt(model), rounds.map(BigInt)];
+  return poolStep(of, "leave", `Take ${nmrOfUnits(units)} NMR of ${name} out of the pool`, says, "exit", args);
+}
+
+export function payoutStep(of: Contracts, model: number, name: string, payout: Address): Step {
+  return {
+    kind: "payout",
+    title: `Have ${name} pay to ${payout}`,
+    says: "Until 48 hours after its block the present address is paid; another request takes this one's place.",
+    chainId: of.chainId,
+    to: of.registry,
+    abi: REGISTRY,
+    functionName: "set_payout",
+    args: [BigInt(model), payout],
+  };
 }
 
 export function revokeStep(chainId: number, relay: Address, hash: Hex): Step {
