@@ -16,7 +16,9 @@ PICTURES = ROOT / ".screenshots"
 
 def stakes(page: Page) -> None:
     stakes_are_there(page)
-    expect(page.get_by_role("region", name="What moved")).to_contain_text("over the bridge")
+    moved = page.get_by_role("region", name="What moved")
+    expect(moved).to_contain_text("over the bridge")
+    expect(moved).to_contain_text("fee for a model, burned")
 
 
 def deposit(page: Page) -> None:

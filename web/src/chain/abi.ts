@@ -20,6 +20,7 @@ export const POOL = parseAbi([
   "function REGISTRY() view returns (address)",
   "function RELAY() view returns (address)",
   "function TOKEN() view returns (address)",
+  "function BURN_VAULT() view returns (address)",
   "function clocks() view returns (Clocks)",
   "function state() view returns (State)",
   "function totals() view returns (Totals)",

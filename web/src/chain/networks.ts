@@ -92,6 +92,7 @@ export interface Contracts {
   readonly registry: Address;
   readonly relay: Address;
   readonly token: Address;
+  readonly burnVault: Address;
   readonly tournament: bigint;
 }
 
@@ -100,12 +101,12 @@ export async function contractsOf(client: Client, pool: Address): Promise<Contra
   const chainId = await getChainId(client);
   if (chainId !== client.chain?.id)
     throw new Error(`the endpoint serves ${nameOf(chainId)}, not ${nameOf(client.chain?.id ?? 0)}`);
-  const ask = (functionName: "ORACLE" | "REGISTRY" | "RELAY" | "TOKEN") =>
+  const ask = (functionName: "ORACLE" | "REGISTRY" | "RELAY" | "TOKEN" | "BURN_VAULT") =>
     readContract(client, { address: pool, abi: POOL, functionName });
-  const [oracle, registry, relay, token] = await Promise.all(
-    (["ORACLE", "REGISTRY", "RELAY", "TOKEN"] as const).map(ask),
+  const [oracle, registry, relay, token, burnVault] = await Promise.all(
+    (["ORACLE", "REGISTRY", "RELAY", "TOKEN", "BURN_VAULT"] as const).map(ask),
   );
   const address = oracle!;
   const tournament = await readContract(client, { address, abi: ORACLE, functionName: "TOURNAMENT" });
-  return { chainId, pool, oracle: address, registry: registry!, relay: relay!, token: token!, tournament };
+  return { chainId, pool, oracle: address, registry: registry!, relay: relay!, token: token!, burnVault: burnVault!, tournament };
 }
