@@ -1,6 +1,7 @@
 """Numbers in [0, 1] to integers at 10^-9, exactly: round half to even of the exact value."""
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -12,6 +13,9 @@ SCALE_DIGITS: Final = len(str(SCALE)) - 1
 
 MAX_TEXT: Final = 2048
 """Longest decimal text read; the exact value of any float64 in [0, 1] needs fewer characters."""
+
+_MOST_DIGITS: Final = 24
+"""After the point: more than any library writes of a float64 above 10^-5."""
 
 _DECIMAL = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]+))?")
 _NOT_NUMBERS = frozenset({"nan", "null", "none", "na", "n/a", "<na>"})
@@ -50,6 +54,53 @@ def parse_unit(text: str) -> int:
     if numerator > SCALE * denominator:
         raise ValueError("is outside [0, 1]")
     return _half_even(numerator, denominator)
+
+
+def parse_units(texts: Sequence[str]) -> tuple[NDArray[np.int64], int]:
+    """``parse_unit`` of each text up to the first that is no number in [0, 1].
+
+    Returns int64 (n,) at 10^-9 and the number of texts read: n, or the place of the first fault,
+    from which on the values mean nothing.
+    """
+    values = np.zeros(len(texts), np.int64)
+    if not texts:
+        return values, 0
+    plain = _plain(texts, values)
+    for place in np.flatnonzero(~plain).tolist():
+        try:
+            values[place] = parse_unit(texts[place])
+        except ValueError:
+            return values, place
+    return values, len(texts)
+
+
+def _plain(texts: Sequence[str], values: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Writes the values of those texts that are ``0.`` and 1 to ``_MOST_DIGITS`` digits, as nearly
+    all are; says which, bool (n,)."""
+    joined = "".join(texts)
+    lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+    is_short = (lengths >= 3) & (lengths <= 2 + _MOST_DIGITS)
+    if not joined.isascii() or not bool(is_short.any()):
+        return np.zeros(len(texts), np.bool_)
+    width = int(lengths[is_short].max())
+    # Longer texts are cut off here, and not among the short ones.
+    cells = np.array(texts, dtype=f"S{width}").view(np.uint8).reshape(len(texts), width)
+    digits = cells[:, 2:] - np.uint8(ord("0"))  # others wrap around, and are above 9
+    is_there = np.arange(2, width)[np.newaxis, :] < lengths[:, np.newaxis]
+    digits[~is_there] = 0
+    starts = (cells[:, 0] == ord("0")) & (cells[:, 1] == ord("."))
+    plain: NDArray[np.bool_] = is_short & starts & (digits <= 9).all(axis=1)
+    read = digits[plain]
+    kept = np.zeros(len(read), np.int64)
+    for place in range(SCALE_DIGITS):
+        kept *= 10
+        if place < read.shape[1]:
+            kept += read[:, place]
+    if read.shape[1] > SCALE_DIGITS:
+        next_digit, has_more = read[:, SCALE_DIGITS], read[:, SCALE_DIGITS + 1 :].any(axis=1)
+        kept += (next_digit > 5) | ((next_digit == 5) & (has_more | (kept & 1 == 1)))
+    values[plain] = kept
+    return plain
 
 
 def floats_to_integers(values: NDArray[np.float64]) -> NDArray[np.int64]:

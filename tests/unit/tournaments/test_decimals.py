@@ -9,7 +9,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from oracle.scoring.limits import SCALE
-from oracle.tournaments.decimals import MAX_TEXT, decimal_text, floats_to_integers, parse_unit
+from oracle.tournaments.decimals import (
+    MAX_TEXT,
+    decimal_text,
+    floats_to_integers,
+    parse_unit,
+    parse_units,
+)
 
 digits = st.text("0123456789", min_size=1, max_size=30)
 
@@ -38,6 +44,27 @@ def test_parse_unit__exponent__agrees_with_fraction(mantissa: int, power: int, e
     else:
         with pytest.raises(ValueError, match=r"outside \[0, 1\]"):
             parse_unit(text)
+
+
+_TEXTS = st.one_of(
+    digits.map("0.{}".format),
+    st.text("05", min_size=1, max_size=26).map("0.{}".format),
+    st.floats(0, 1).map(repr),
+    st.sampled_from(["0", "1", "1.0", ".5", "1e-7", "-0", "0.", "+0.5", "0" * 40 + ".5"]),
+)
+_FAULTS = st.sampled_from(["", "nan", "1.1", "-0.1", "0.5 ", "0.٣", "0.1.2", "0,5", "0.1_0", "a"])
+
+
+@given(st.lists(_TEXTS, max_size=40), st.none() | st.tuples(_FAULTS, st.integers(0, 40)))
+@example(["0.0000000005", "0.0000000015", "0.00000000050000000001", "0.9999999995"], None)
+def test_parse_units__many__as_each_alone(texts: list[str], fault: tuple[str, int] | None) -> None:
+    if fault is None:
+        values, read = parse_units(texts)
+        assert (values.tolist(), read) == ([parse_unit(text) for text in texts], len(texts))
+        return
+    place = min(fault[1], len(texts))
+    _, read = parse_units([*texts[:place], fault[0], *texts[place:]])
+    assert read == place
 
 
 @given(st.floats(0, 1))
