@@ -6,6 +6,7 @@ where the answer to a commit was lost: ``run`` repeats work for which that makes
 """
 
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from oracle.errors import InputError, RefusedError
 from oracle.store import postgres_engine, schema, sqlite_engine
-from oracle.store.faults import StoreError, explained
+from oracle.store.faults import StoreError, explained, locked
 from oracle.store.migrations import upgrade
 
 PATIENCE = 15.0
@@ -36,6 +37,7 @@ class Database:
 
     def __init__(self, engine: Engine, where: str, patience: float = PATIENCE) -> None:
         self.engine, self.where, self.patience = engine, where, patience
+        self._turn = threading.Lock()
         self._writing = engine.execution_options(assay_write=True)
         self._commit = Connection.commit if self.is_sqlite else postgres_engine.commit
 
@@ -88,15 +90,30 @@ class Database:
 
         Waits for a lock and for a server that is coming back, but only before the block begins.
         """
-        connection = self._started(self._writing)
+        with self._turn_to_write():
+            connection = self._started(self._writing)
+            try:
+                yield connection
+                self._commit(connection)
+            except DBAPIError as error:
+                _forget(connection, error)
+                raise explained(error, self.where) from None
+            finally:
+                _release(connection)
+
+    @contextmanager
+    def _turn_to_write(self) -> Iterator[None]:
+        """SQLite lets writers try again and again, so that one of many may never get its turn:
+        those of this process stand in line before it, and hold no connection meanwhile."""
+        if not self.is_sqlite:
+            yield
+            return
+        if not self._turn.acquire(timeout=self.patience):
+            raise locked(self.where)
         try:
-            yield connection
-            self._commit(connection)
-        except DBAPIError as error:
-            _forget(connection, error)
-            raise explained(error, self.where) from None
+            yield
         finally:
-            _release(connection)
+            self._turn.release()
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:

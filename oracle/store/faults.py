@@ -44,10 +44,15 @@ def explained(error: SQLAlchemyError, where: str) -> Exception:
     return _of_server(error, where) or error
 
 
+def locked(where: str) -> StoreError:
+    """Others write, and go on writing."""
+    return StoreError(f"{where}: {_LOCK[0]}", _LOCK[1], passing=True)
+
+
 def _of_sqlite(cause: sqlite3.Error, where: str) -> StoreError | None:
     code = getattr(cause, "sqlite_errorcode", 0) & 0xFF  # the rest says more than is needed
     if code in _LOCKED:
-        return StoreError(f"{where}: {_LOCK[0]}", _LOCK[1], passing=True)
+        return locked(where)
     if code in _DAMAGED:
         return StoreError(
             f"{where} is damaged, or no database",
@@ -67,7 +72,7 @@ def _of_server(error: DBAPIError, where: str) -> StoreError | None:
     if state == "53100":
         return StoreError(f"{where}: {_FULL[0]}", _FULL[1])
     if state[:2] in _SERVER_LOCK:
-        return StoreError(f"{where}: {_LOCK[0]}", _LOCK[1], passing=True)
+        return locked(where)
     if state in _SERVER_GONE or state[:2] in _SERVER_GONE:
         return _gone(where)
     if state[:2] in {"53", "58", "XX"}:

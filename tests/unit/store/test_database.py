@@ -5,12 +5,14 @@ import os
 import signal
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import postgres
 import pytest
-from sqlalchemy import Connection, func, select, text, update
+from sqlalchemy import Connection, QueuePool, func, select, text, update
 
 from oracle.errors import AssayError, InputError, RefusedError
 from oracle.store.database import Database
@@ -77,6 +79,39 @@ def test_begin__process_killed_in_it__others_go_on_without_its_rows(
     assert process.exitcode == -9
     Journal(database).reserve_digest(2, "commit", b"\xaa" * 32)
     assert _count(database) == 1
+
+
+def test_begin__sqlite__many_writers__stand_in_line_without_a_connection(
+    tmp_path: Path, open_database: Opener
+) -> None:
+    database, many = open_database(str(tmp_path / "journal.sqlite")), 40
+    begun = threading.Barrier(many + 1)
+
+    def write(number: int) -> None:
+        begun.wait()
+        database.run(lambda connection: connection.execute(signed.insert().values(_row(number))))
+
+    with ThreadPoolExecutor(many) as threads:
+        with database.begin():
+            writing = [threads.submit(write, number) for number in range(many)]
+            begun.wait()
+            time.sleep(0.2)
+            pool = database.engine.pool
+            assert isinstance(pool, QueuePool)
+            assert pool.checkedout() == 1
+        for one in writing:
+            one.result(30)
+    assert _count(database) == many
+
+
+def test_begin__sqlite__the_writer_before_does_not_end__a_clear_error(
+    tmp_path: Path, open_database: Opener
+) -> None:
+    database = open_database(str(tmp_path / "journal.sqlite"), patience=0.2)
+    with ThreadPoolExecutor(1) as threads, database.begin():
+        waiting = threads.submit(database.run, lambda connection: None)
+        with pytest.raises(StoreError, match="locked"):
+            waiting.result(30)
 
 
 def test_claim__other_tournament__refused_by_name(where: str, open_database: Opener) -> None:
