@@ -193,8 +193,10 @@ def _sealed(
 
 def known_receipts(journal: Journal, number: int) -> set[Known]:
     """All that are kept of a round."""
+    receipts = list(journal.receipts(number))
+    # Afterwards: a file that comes in between is then among them.
     signatures = journal.signatures(number)
-    return {(r.key, r.operator, r.received, signatures[r.key]) for r in journal.receipts(number)}
+    return {(r.key, r.operator, r.received, signatures[r.key]) for r in receipts}
 
 
 def is_a_list(items: Sequence[SubmissionMessage], number: int) -> bool:

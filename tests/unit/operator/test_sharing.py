@@ -30,6 +30,7 @@ from oracle.operator.turns import Turns
 from oracle.settlement.receipts import SignedReceipt
 from oracle.settlement.typed_data import Submission
 from oracle.settlement.wire import SubmissionMessage, receipt_of, submission_message
+from oracle.store.journal import Journal
 
 RECEIPTS_NEEDED = 2
 
@@ -123,6 +124,21 @@ def test_synchronise__own_submission_that_does_not_count_yet__takes_a_peers_rece
         SELF.address,
         PEER.address,
     }
+
+
+def test_synchronise__file_comes_while_the_receipts_are_read__nothing_stops(ingest, monkeypatch):
+    read = Journal.signatures
+
+    def and_then_one_comes(journal: Journal, number: int) -> dict[Submission, bytes]:
+        found = read(journal, number)
+        if not found:
+            key = key_of()
+            ingest.accept(to_operators(RAW), ROUND, key.model, 1, signed(key, OWNER))
+        return found
+
+    monkeypatch.setattr(Journal, "signatures", and_then_one_comes)
+    exchange(ingest, ListOf(item(1, PEER)))
+    assert {found.operator for found in ingest.journal.receipts(ROUND)} >= {SELF.address}
 
 
 def _lies() -> dict[str, list[SubmissionMessage]]:
