@@ -14,6 +14,10 @@ _T = TypeVar("_T")
 _U = TypeVar("_U")
 
 
+class SlowError(UnreachableError):
+    """It may answer yet; nobody waits for it any more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Patience:
     """Once ``enough`` have answered, the others have ``seconds`` more, but for those that have left
@@ -118,9 +122,7 @@ def ask_all(
         else:
             answers[url] = found
     for url in waiting:
-        failures[url] = UnreachableError(
-            f"operator {url} has not answered yet", "the others were enough"
-        )
+        failures[url] = SlowError(f"operator {url} has not answered yet", "the others were enough")
     return _in_order(urls, answers), _in_order(urls, failures)
 
 

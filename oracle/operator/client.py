@@ -3,9 +3,10 @@
 import functools
 import hashlib
 import json
+import random
 import threading
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, TypeVar
@@ -15,10 +16,11 @@ from pydantic import BaseModel, ValidationError
 
 from oracle.chain.signing import Signer, sign
 from oracle.errors import AssayError, InputError, RefusedError, UnreachableError
-from oracle.operator.asking import Patience, ask_all
+from oracle.operator.asking import Patience, SlowError, ask_all
 from oracle.operator.bounded import PLAIN, BoundsError, Pace, bounded_body
 from oracle.operator.cards import is_genuine
 from oracle.operator.known_cards import KnownCards
+from oracle.operator.tries import OverloadedError
 from oracle.operator.wrapping import MAX_BYTES
 from oracle.settlement.receipts import SignedReceipt
 from oracle.settlement.submitters import SubmissionKey, delegated
@@ -36,6 +38,9 @@ from oracle.settlement.wire import (
 from oracle.store.sealing import Identity, SealError, is_recipient, seal
 
 _TIMEOUT = httpx.Timeout(60.0, connect=5.0)
+# Operators take so many files at a time. In a round's last minute their turn comes within seconds.
+_BUSY_SECONDS = 30.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 2.0
 # For a whole answer, headers included, and what is sent before it: an operator that sends a byte
 # now and then must not keep the sender from the others.
 _SECONDS = {"GET": 30.0, "POST": 120.0}
@@ -122,7 +127,9 @@ def submit(
     }
 
     def send(url: str) -> ReceiptMessage:
-        receipt = _post(url, "/submissions", parameters, body, ReceiptMessage)
+        receipt = _when_it_is_free(
+            lambda: _post(url, "/submissions", parameters, body, ReceiptMessage)
+        )
         signed = receipt_of(key, receipt.received)
         signer = recover(signed, domain, unhex(receipt.signature))
         if signer != receipt.operator or signer not in signers:
@@ -134,8 +141,10 @@ def submit(
         return receipt
 
     answers, refusals = ask_all(urls, send, waits)
-    for url in refusals:
-        cards.forget(url)
+    for url, error in refusals.items():
+        # It may have another card now, unless it had no time to look at the file.
+        if not isinstance(error, (OverloadedError, SlowError)):
+            cards.forget(url)
     receipts, repeated = _by_operator(answers)
     sent = Sent(key, signature, receipts, {**failures, **refusals, **repeated})
     if len(receipts) < needed:
@@ -271,6 +280,20 @@ def _sealed(
     return seal(raw, (c.recipient for c in cards.values())), list(cards), failures
 
 
+def _when_it_is_free(ask: Callable[[], _T]) -> _T:
+    """Asks until the operator has the time to look at it; for ``_BUSY_SECONDS`` at most."""
+    until, pause = time.monotonic() + _BUSY_SECONDS, _FIRST_PAUSE
+    while True:
+        try:
+            return ask()
+        except OverloadedError:
+            if time.monotonic() + pause > until:
+                raise
+        # Not all at the same time again.
+        time.sleep(pause * random.uniform(0.5, 1.0))
+        pause = min(2 * pause, _LONGEST_PAUSE)
+
+
 def _post(url: str, path: str, parameters: Mapping[str, Any], body: bytes, kind: type[_M]) -> _M:
     answer = _request(url, "POST", path, params=parameters, content=body)
     return _parsed(url, answer, httpx.codes.CREATED, kind)
@@ -342,5 +365,7 @@ def _refusal(url: str, answer: _Answer) -> AssayError:
         text, fix = str(error["message"]), str(error["fix"])
     except (ValueError, KeyError, TypeError, RecursionError):
         return UnreachableError(f"operator {url} answered with status {answer.status}")
+    if error.get("code") == OverloadedError.code:
+        return OverloadedError(text, fix)
     kinds = {422: InputError, 503: UnreachableError}
     return kinds.get(answer.status, RefusedError)(text, fix)

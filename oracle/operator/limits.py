@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from oracle.errors import InputError
-from oracle.operator.tries import BusyError
+from oracle.operator.tries import BusyError, OverloadedError
 
 _T = TypeVar("_T", bytes, bytes | None)
 _HELD = "assay.held"
@@ -44,7 +44,9 @@ class Making:
         """What ``make`` returns, from a thread; counted until the request has ended."""
         async with self._working:
             if self._held >= self._most:
-                raise BusyError("this operator has too many answers at work", "ask again soon")
+                raise OverloadedError(
+                    "this operator has too many answers at work", "ask again soon"
+                )
             made = await to_thread.run_sync(make, *arguments)
             held = request.scope.get(_HELD)
             if held is not None and made:
@@ -71,7 +73,9 @@ class InFlight:
             return
         upload = int(scope["method"] == "POST")
         if self._all >= self.limits.requests or self._uploads + upload > self.limits.uploads:
-            error = BusyError("this operator has too many requests at work", "send it again soon")
+            error = OverloadedError(
+                "this operator has too many requests at work", "send it again soon"
+            )
             await self.refuse(error)(scope, receive, send)
             return
         self._all, self._uploads = self._all + 1, self._uploads + upload

@@ -13,6 +13,12 @@ class BusyError(RefusedError):
     """Too many requests for now; the same one may be sent again later."""
 
 
+class OverloadedError(BusyError):
+    """So many at once that this request, whoever sent it, has to wait for others to end."""
+
+    code = "busy"
+
+
 @dataclass
 class Tries:
     """At most ``most`` tries a model within ``seconds``.

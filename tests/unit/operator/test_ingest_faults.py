@@ -213,6 +213,7 @@ def test_upload__slow_clients_take_all_places__others_are_told_at_once(ingest):
             busy = send(url)
         assert busy.status_code == 429
         assert "too many requests at work" in busy.json()["error"]["message"]
+        assert busy.json()["error"]["code"] == "busy"
         assert httpx.get(f"{url}/healthz").status_code == 200
         for one in slow:
             one.close()

@@ -3,9 +3,11 @@
 import contextlib
 import gzip
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -44,6 +46,7 @@ from oracle.errors import InputError, RefusedError, UnreachableError
 from oracle.operator import client
 from oracle.operator.client import history, put_targets, submit, vaults
 from oracle.operator.ingest import MAX_BYTES, Ingest
+from oracle.operator.limits import Limits
 from oracle.operator.peers import Peer
 from oracle.settlement.receipts import SignedReceipt
 from oracle.settlement.typed_data import Card, recover
@@ -94,6 +97,43 @@ def test_submit__receipts_file__holds_what_proves_the_submission(three):
         for r in file.submission.receipts
     ]
     assert set(found) == SIGNERS
+
+
+def test_submit__operators_at_work_for_others__waits_for_its_turn(chain, tmp_path):
+    """Slow clients have all places of two operators, and let go after a while."""
+    ingests = [new_ingest(tmp_path, chain, account) for account in OPERATORS]
+    few = replace(Limits(), uploads=2)
+    with ExitStack() as stack:
+        urls = [stack.enter_context(served(ingest, few)) for ingest in ingests]
+        held = [_slow_upload(url) for url in urls[:2] for _ in range(few.uploads)]
+        time.sleep(0.2)  # until the operators have read their heads
+        with ThreadPoolExecutor(1) as pool:
+            sending = pool.submit(send, urls, 3)
+            time.sleep(0.5)
+            assert not sending.done()
+            for one in held:
+                one.close()
+            sent = sending.result(30)
+    assert (set(sent.receipts), sent.failures) == (set(urls), {})
+
+
+def _slow_upload(url: str) -> socket.socket:
+    """Announces a body and sends one byte of it."""
+    host, port = url.removeprefix("http://").split(":")
+    made = socket.create_connection((host, int(port)), timeout=30)
+    path = f"/submissions?round=1&model=1&sequence=1&signature=0x{'00' * 65}"
+    made.sendall(f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 1000\r\n\r\na".encode())
+    return made
+
+
+def test_submit__operators_stay_busy__refused_with_their_words(chain, tmp_path, monkeypatch):
+    monkeypatch.setattr(client, "_BUSY_SECONDS", 0.5)
+    ingest = new_ingest(tmp_path, chain, SELF)
+    with (
+        served(ingest, replace(Limits(), uploads=0)) as url,
+        pytest.raises(RefusedError, match="too many requests at work"),
+    ):
+        send([url], 1)
 
 
 def test_submit__one_operator_down__taken_by_the_others_and_named(three):
