@@ -66,6 +66,7 @@ def _say_what_runs(story: Story, demo: Demo, out: Output) -> None:
     server = topology.required_server().url
     out.say("All of it stays up until Ctrl-C:")
     for what, url in (
+        ("web app", f"{server}/app/"),
         ("tournament server", server),
         ("chain", topology.rpc),
         ("root chain", topology.root_rpc),

@@ -97,6 +97,7 @@ def up(
         out.say(f"{operator.name} at {operator.url}")
     if declared.server is not None:
         out.say(f"tournament server at {declared.server.url}")
+        out.say(f"web app at {declared.server.url}/app/")
     out.say("Try:")
     out.say("  assay round announce --dev-account 1")
     out.say("  assay models register NAME --dev-account 10")
