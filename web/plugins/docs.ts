@@ -53,7 +53,7 @@ function renderer(): Renderer {
 
 /** One document as HTML, its title apart. */
 export function render(source: string): { title: string; html: string } {
-  const title = /^# (.+)$/m.exec(source)?.[1] ?? "";
+  const title = /^# (.+)$/m.exec(source)?.[1]?.replaceAll("`", "") ?? "";
   const marked = new Marked({ renderer: renderer() });
   return { title, html: marked.parse(source, { async: false }) };
 }
