@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from oracle.tournaments.decimals import parse_unit, parse_units
+from oracle.tournaments.decimals import UnitsError, parse_units
 from oracle.tournaments.errors import ErrorCode, SubmissionError
 from oracle.tournaments.rules import SubmissionRules
 from oracle.tournaments.table import Format, empty_id_error, header_error, value_error
@@ -32,15 +32,12 @@ class CsvTable:
 
     def integers(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """See ``Table.integers``."""
-        wanted = rows.tolist()
-        values, read = parse_units([self._values[row] for row in wanted])
-        if read < len(wanted):
-            text, where = self._values[wanted[read]], self.where(wanted[read])
-            try:
-                parse_unit(text)
-            except ValueError as error:
-                raise value_error(text, self._prediction_column, str(error), where) from error
-        return values
+        texts = [self._values[row] for row in rows.tolist()]
+        try:
+            return parse_units(texts)
+        except UnitsError as error:
+            text, where = texts[error.place], self.where(int(rows[error.place]))
+            raise value_error(text, self._prediction_column, str(error), where) from error
 
     def where(self, row: int) -> str:
         """See ``Table.where``."""

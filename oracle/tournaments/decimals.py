@@ -56,22 +56,27 @@ def parse_unit(text: str) -> int:
     return _half_even(numerator, denominator)
 
 
-def parse_units(texts: Sequence[str]) -> tuple[NDArray[np.int64], int]:
-    """``parse_unit`` of each text up to the first that is no number in [0, 1].
+class UnitsError(ValueError):
+    """One of many texts is no number in [0, 1]: the one at ``place``."""
 
-    Returns int64 (n,) at 10^-9 and the number of texts read: n, or the place of the first fault,
-    from which on the values mean nothing.
-    """
+    def __init__(self, place: int, reason: str) -> None:
+        super().__init__(reason)
+        self.place = place
+
+
+def parse_units(texts: Sequence[str]) -> NDArray[np.int64]:
+    """``parse_unit`` of each text, int64 (n,) at 10^-9. Raises ``UnitsError`` for the first that
+    is no number in [0, 1]."""
     values = np.zeros(len(texts), np.int64)
     if not texts:
-        return values, 0
+        return values
     plain = _plain(texts, values)
     for place in np.flatnonzero(~plain).tolist():
         try:
             values[place] = parse_unit(texts[place])
-        except ValueError:
-            return values, place
-    return values, len(texts)
+        except ValueError as error:
+            raise UnitsError(place, str(error)) from None
+    return values
 
 
 def _plain(texts: Sequence[str], values: NDArray[np.int64]) -> NDArray[np.bool_]:

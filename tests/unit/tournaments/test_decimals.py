@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from oracle.scoring.limits import SCALE
 from oracle.tournaments.decimals import (
     MAX_TEXT,
+    UnitsError,
     decimal_text,
     floats_to_integers,
     parse_unit,
@@ -59,12 +60,12 @@ _FAULTS = st.sampled_from(["", "nan", "1.1", "-0.1", "0.5 ", "0.٣", "0.1.2", "0
 @example(["0.0000000005", "0.0000000015", "0.00000000050000000001", "0.9999999995"], None)
 def test_parse_units__many__as_each_alone(texts: list[str], fault: tuple[str, int] | None) -> None:
     if fault is None:
-        values, read = parse_units(texts)
-        assert (values.tolist(), read) == ([parse_unit(text) for text in texts], len(texts))
+        assert parse_units(texts).tolist() == [parse_unit(text) for text in texts]
         return
     place = min(fault[1], len(texts))
-    _, read = parse_units([*texts[:place], fault[0], *texts[place:]])
-    assert read == place
+    with pytest.raises(UnitsError) as caught:
+        parse_units([*texts[:place], fault[0], *texts[place:]])
+    assert caught.value.place == place
 
 
 @given(st.floats(0, 1))
