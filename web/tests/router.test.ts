@@ -31,7 +31,7 @@ test("documents link among themselves, and to nothing else here", () => {
 
 test("a document becomes HTML without styles or pictures from elsewhere", () => {
   const { title, html } = render("# On `scores`\n\n| a | b |\n|---:|---|\n| 1 | ![x](https://x.example/x.png) |\n");
-  expect(title).toBe("On `scores`");
+  expect(title).toBe("On scores");
   expect(html).toContain('<h1 id="on-scores">');
   expect(html).not.toMatch(/style=|align=|<img/);
   expect(anchor("7. EIP-712 structs")).toBe("7-eip-712-structs");
