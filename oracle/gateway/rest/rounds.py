@@ -180,9 +180,9 @@ def router(services: Services) -> APIRouter:
         """Final scores of all models, in order of their numbers."""
         await asked(services, request)
         await round_of(services, tournament, number)
-        found = await call(services.results.scores, tournament, rounds=[number])
         after = -1 if cursor is None else cursor
-        models = sorted({row.model for row in found if row.model > after})[: limit + 1]
+        found = await call(services.results.page_of_scores, tournament, number, after, limit + 1)
+        models = sorted({row.model for row in found})
         kept, following = cut(models, limit, lambda model: model)
         wanted = set(kept)
         shown = [shown_score(row) for row in found if row.model in wanted]
@@ -199,10 +199,9 @@ def router(services: Services) -> APIRouter:
         """Who was scored, who was not and why, by the committed artefacts."""
         await asked(services, request)
         await round_of(services, tournament, number)
-        found = await call(services.results.list, tournament, rounds=[number])
         after = -1 if cursor is None else cursor
-        left = [row for row in found if row.model > after]
-        page, following = cut(left, limit, lambda row: row.model)
+        found = await call(services.results.page, tournament, number, after, limit + 1)
+        page, following = cut(found, limit, lambda row: row.model)
         return Page(items=[shown_result(row) for row in page], next=following)
 
     return routes
