@@ -47,7 +47,8 @@ def crossing_over(page: Page) -> None:
 
 def permit(page: Page) -> None:
     page.get_by_role("button", name="Deposits and releases …").click()
-    expect(page.get_by_role("group")).to_contain_text("up to 10 NMR")
+    asked_for = page.get_by_role("group", name="Let this server deposit and release")
+    expect(asked_for).to_contain_text("up to 10 NMR")
 
 
 def nobody(page: Page) -> None:
