@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    expect,
+    sync_playwright,
+)
 from server_http import served
 from server_world import ServerWorld
 
@@ -19,6 +26,8 @@ from oracle.gateway.run import Server
 __all__ = ["browser", "chromium_path"]
 ROOT = Path(__file__).parents[2]
 APP = ROOT / "web" / "dist"
+_MOST_MS = 20_000
+"""Until something shows; only a broken test waits for so long."""
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1280, "height": 900}
@@ -37,11 +46,12 @@ def browser() -> Iterator[Browser]:
         pytest.fail("not run: install chromium")
     if not (APP / "index.html").is_file():
         pytest.fail("not run: build the web app (make setup)")
+    expect.set_options(timeout=_MOST_MS)
+    # Containers run as root, without the namespaces that Chromium's sandbox is made of, and with
+    # little shared memory.
+    flags = ["--no-sandbox", "--disable-dev-shm-usage", "--force-color-profile=srgb"]
     with sync_playwright() as playwright:
-        # Containers run as root, without the namespaces that Chromium's sandbox is made of.
-        made = playwright.chromium.launch(
-            executable_path=where, args=["--no-sandbox", "--force-color-profile=srgb"]
-        )
+        made = playwright.chromium.launch(executable_path=where, args=flags)
         yield made
         made.close()
 
@@ -111,7 +121,7 @@ def visiting(
         timezone_id="Europe/Berlin",
         **options,
     )
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(_MOST_MS)
     if prepare is not None:
         prepare(context)
     page = context.new_page()
