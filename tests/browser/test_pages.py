@@ -167,6 +167,18 @@ def test_leaderboard__sorted_and_searched__shows_the_servers_order(
     assert rows.all_inner_texts() == ["pendulum"]
 
 
+def test_leaderboard__on_a_phone__shows_what_its_order_goes_by(
+    browser: Browser, shown: Shown
+) -> None:
+    with visiting(browser, shown.url, viewport=PHONE) as visit:
+        for sort, label in (("", "Score"), ("?sort=stake", "Stake, NMR"), ("?sort=corr", "CORR")):
+            page = read(visit, f"/8/leaderboard{sort}")
+            heads = page.locator("th").filter(visible=True).all_inner_texts()
+            assert [head.strip(" ↑↓\n") for head in heads] == ["Rank", "Model", label]
+            cells = page.locator("tbody tr:not([aria-hidden])").first.locator("td")
+            assert cells.filter(visible=True).count() == 3
+
+
 def test_round__settled__has_every_model_with_the_apis_numbers(visit: Visit, shown: Shown) -> None:
     number = shown.settled[2]
     page = read(visit, f"/8/rounds/{number}")
